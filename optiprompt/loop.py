@@ -69,7 +69,7 @@ async def run_search(search: Search, run: Run) -> tuple[Trajectory, str]:
 async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
     searcher = search.algorithm.begin(Setting(search.task, search.optimizer, search.seed))
     trajectory, unfinished = replay(search.task, searcher, run.events)
-    while (reason := search.budget.spent(trajectory)) is None:
+    while (reason := over(search, trajectory)) is None:
         step = trajectory.steps + 1
         if unfinished is None:
             unfinished = Unfinished(await propose(search, searcher, trajectory, run))
@@ -87,6 +87,13 @@ async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
     if unheard and trajectory.failing >= trajectory.steps:
         raise SearchFailed(f"every step failed; the last: {trajectory.failures[-1].evaluation.reason}")
     return trajectory, reason
+
+
+def over(search: Search, trajectory: Trajectory) -> str | None:
+    """Why the search ends now; None while it goes on."""
+    if search.task.solved(trajectory):
+        return "the optimum is found"
+    return search.budget.spent(trajectory)
 
 
 async def propose(search: Search, searcher: Searcher, trajectory: Trajectory, run: Run) -> tuple[Checked, ...]:

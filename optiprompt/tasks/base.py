@@ -3,12 +3,28 @@
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Direction, Evaluation
 from optiprompt.spaces.base import Space
 from optiprompt.trajectory import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table that a task makes of repeated searches.
+
+    Attributes:
+        name: of the searcher: the algorithm with its model, or a baseline.
+        cells: what the columns hold, in their order.
+        curves: the best score so far after each unique evaluation, one row a search; empty where there is no search.
+    """
+
+    name: str
+    cells: Mapping[str, str]
+    curves: tuple[tuple[float, ...], ...] = ()
 
 
 class Task(ABC):
@@ -58,6 +74,19 @@ class Task(ABC):
 
     def exemplars(self, count: int, rng: random.Random, trajectory: Trajectory) -> Sequence[Mapping[str, str]]:
         """Examples of the task for the meta-prompt, each with `input` and `target`."""
+        return ()
+
+    def solved(self, trajectory: Trajectory) -> bool:
+        """Whether the search is over because nothing better can be found: for tasks that know their optimum."""
+        return False
+
+    def table(self, name: str, runs: Sequence[Trajectory]) -> Sequence[Row]:
+        """Repeated searches beside the task's own baselines, as lines of one table; empty where it has none.
+
+        Args:
+            name: of what searched.
+            runs: one trajectory a repetition.
+        """
         return ()
 
     def identity(self) -> dict[str, Any]:
