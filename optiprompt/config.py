@@ -31,6 +31,7 @@ class Plan:
         scorer: spec of the model that is instructed.
         algorithm: name.
         settings: the algorithm's settings that differ from its defaults.
+        preset: name of the values that settings and overrides start from, `reference` for the published system's.
         seed: fixes every random choice.
         budget: what the run may spend.
         options: how the models are reached or run.
@@ -45,6 +46,7 @@ class Plan:
     seed: int = 0
     budget: Budget = Budget(steps=20)
     options: BackendOptions = BackendOptions()
+    preset: str | None = None
 
     def search(self) -> Search:
         """Set the search up: task, models and algorithm.
@@ -52,8 +54,8 @@ class Plan:
         Raises:
             OptipromptError: something it names does not exist or does not fit; nothing has been spent.
         """
-        task = load_task(self.task, self.overrides)
-        chosen = make_algorithm(self.algorithm, self.settings)
+        task = load_task(self.task, self.overrides, self.preset)
+        chosen = make_algorithm(self.algorithm, self.settings, self.preset)
         optimizer = self._connect(self.optimizer) if chosen.needs_optimizer else None
         scorer = optimizer if self.scorer == self.optimizer and optimizer else self._connect(self.scorer)
         return Search(task, chosen, self.budget, optimizer, scorer if task.needs_scorer else None, self.seed)
@@ -66,8 +68,8 @@ class Plan:
         return backend(spec, self.options) if spec else None
 
 
-def make_algorithm(name: str, settings: Mapping[str, Any]) -> Algorithm:
-    """The algorithm of that name with its settings.
+def make_algorithm(name: str, settings: Mapping[str, Any], preset: str | None = None) -> Algorithm:
+    """The algorithm of that name with its settings, which go before those of the preset.
 
     Raises:
         UsageError: no such algorithm or setting, or a bad value.
@@ -80,7 +82,7 @@ def make_algorithm(name: str, settings: Mapping[str, Any]) -> Algorithm:
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
             raise UsageError(f"the algorithm {name} has no setting {setting!r}: {hint}")
     try:
-        algorithm: Algorithm = TypeAdapter(kind).validate_python(dict(settings))
+        algorithm: Algorithm = TypeAdapter(kind).validate_python({**kind.presets.get(preset, {}), **settings})
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))

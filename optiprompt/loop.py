@@ -67,7 +67,7 @@ async def run_search(search: Search, run: Run) -> tuple[Trajectory, str]:
 
 
 async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
-    searcher = search.algorithm.begin(Setting(search.task, search.optimizer, search.seed))
+    searcher = search.algorithm.begin(Setting(search.task, search.optimizer, search.seed, search.budget.steps))
     trajectory, unfinished = replay(search.task, searcher, run.events)
     while (reason := over(search, trajectory)) is None:
         step = trajectory.steps + 1

@@ -2,75 +2,130 @@
 
 import random
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from optiprompt.backends.base import Backend, Message
 from optiprompt.candidate import Trial
+from optiprompt.exemplars import select
+from optiprompt.opro_settings import OproSettings, Style
 from optiprompt.resources import shipped
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
 
-Style = Literal["chat", "pretrained"]
-
-REJECTED_SHOWN = 3
+FALL_BACK = 3
 REJECTED_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class MetaPrompt:
-    """How the trajectory is shown.
+    """Shows the trajectory.
 
     Attributes:
-        style: `chat` asks an instruction-tuned model; `pretrained` gives a list to continue.
-        shown: how many of the best candidates are listed, worst first (Yang et al. 2023, section 4.2: best last).
-        exemplars: how many examples of the task are shown (chat style).
+        settings: what is shown, and how.
+        style: of the text; decided where the settings leave it open.
     """
 
-    style: Style
-    shown: int = 20
-    exemplars: int = 3
+    settings: OproSettings
+    style: Style = "chat"
 
     def build(
-        self, task: Task, trajectory: Trajectory, backend: Backend, room: int, rng: random.Random
+        self, task: Task, trajectory: Trajectory, backend: Backend, room: int, rng: random.Random, seed: int
     ) -> str | tuple[Message, ...]:
-        """The meta-prompt in at most `room` tokens: the worst candidates, then exemplars, are left out to fit."""
-        exemplars = list(task.exemplars(self.exemplars, rng, trajectory))
-        best = trajectory.ranked()[: self.shown]
+        """The meta-prompt in at most `room` tokens: the worst candidates, then exemplars, are left out to fit.
+
+        Args:
+            task: what is optimised.
+            trajectory: all trials so far.
+            backend: counts the tokens.
+            room: the most tokens.
+            rng: the step's chance.
+            seed: the run's, for what stays the same over the steps.
+        """
+        best = self._best(trajectory)
+        exemplars: list[Mapping[str, str]] = []
+        if self.settings.exemplars and self.style != "pretrained":
+            chosen = select(
+                self.settings.selection,
+                task.examples,
+                self.settings.exemplars,
+                tried=trajectory,
+                shown=best,
+                rng=rng,
+                seed=seed,
+            )
+            exemplars = [task.exemplar(example) for example in chosen]
         template = _template(f"{self.style}_{task.space.kind}")
+        shuffle = rng.random()
         while True:
-            text = template.render(_values(task, trajectory, best[::-1], exemplars))
+            text = template.render(self._values(task, trajectory, best, exemplars, shuffle))
             if backend.count_tokens(text) <= room or not (best[1:] or exemplars):
                 break
             if best[1:]:
                 best = best[: len(best) * 4 // 5]
             else:
                 exemplars.pop()
-        return (Message("user", text),) if self.style == "chat" else text
+        return text if self.style == "pretrained" else (Message("user", text),)
 
+    def _best(self, trajectory: Trajectory) -> list[Trial]:
+        """The candidates to list, best first; where none reaches the threshold, the best few all the same."""
+        ranked = trajectory.ranked()[: self.settings.shown]
+        if self.settings.threshold is None:
+            return ranked
+        worthy = [trial for trial in ranked if not trajectory.better(self.settings.threshold, trial.score)]
+        return worthy or ranked[:FALL_BACK]
 
-def _values(
-    task: Task, trajectory: Trajectory, shown: Sequence[Trial], exemplars: Sequence[Mapping[str, str]]
-) -> dict[str, object]:
-    rejected = [trial for trial in trajectory.rejected if not trial.proposal.failed][-REJECTED_SHOWN:]
-    return {
-        "description": task.description.strip(),
-        "form": task.space.describe(),
-        "tag": task.space.tag,
-        "score_name": task.score_name,
-        "better": "higher" if task.direction == "maximize" else "lower",
-        "shown": [{"text": trial.text, "score": task.show(trial.score)} for trial in shown],
-        "rejected": [
-            {"text": textwrap.shorten(trial.text, REJECTED_CHARS), "reason": trial.evaluation.reason}
-            for trial in rejected
-        ],
-        "exemplars": exemplars,
-        "aim": task.show(task.aim([trial.score for trial in shown])),
-    }
+    def _values(
+        self,
+        task: Task,
+        trajectory: Trajectory,
+        best: Sequence[Trial],
+        exemplars: Sequence[Mapping[str, str]],
+        shuffle: float,
+    ) -> dict[str, object]:
+        score = self._shows(task, best)
+        rejected = [trial for trial in trajectory.rejected if not trial.proposal.failed]
+        return {
+            "description": task.description.strip(),
+            "form": task.space.describe(),
+            "tag": task.space.tag,
+            "place": task.place,
+            "score_name": task.score_name,
+            "better": "higher" if task.direction == "maximize" else "lower",
+            "order": self.settings.order,
+            "first": self.settings.first,
+            "scored": self.settings.scores != "hidden",
+            "shown": [{"text": trial.text, "score": score(trial.score)} for trial in self._ordered(best, shuffle)],
+            "rejected": [
+                {"text": textwrap.shorten(trial.text, REJECTED_CHARS), "reason": trial.evaluation.reason}
+                for trial in rejected[len(rejected) - min(self.settings.rejected, len(rejected)) :]
+            ],
+            "exemplars": exemplars,
+            # What continues structured candidates has no mark of its own to be found by: there the list stays open.
+            "aim": score(task.aim([trial.score for trial in best[::-1]]))
+            if self.settings.aim or task.space.kind != "text"
+            else None,
+        }
+
+    def _ordered(self, best: Sequence[Trial], shuffle: float) -> list[Trial]:
+        if self.settings.order == "random":
+            return random.Random(shuffle).sample(best, len(best))
+        return list(best if self.settings.order == "descending" else best[::-1])
+
+    def _shows(self, task: Task, best: Sequence[Trial]) -> Callable[[float], str]:
+        """How a score is written."""
+        if self.settings.scores == "decimals" or (
+            self.settings.scores == "auto" and self.style == "pretrained" and task.bounds
+        ):
+            return lambda score: f"{score:.2f}"
+        if self.settings.scores != "buckets":
+            return task.show
+        among = [trial.score for trial in best] or [0.0]
+        low, high = task.bounds or (min(among), max(among))
+        return lambda score: str(round(self.settings.buckets * (score - low) / (high - low))) if high > low else "0"
 
 
 @cache

@@ -2,8 +2,9 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Proposal, Trial
@@ -19,11 +20,13 @@ class Setting:
         task: what is optimised.
         optimizer: the model that proposes; None for algorithms that need none.
         seed: the run's seed.
+        steps: how many steps the run will have; None where something else ends it.
     """
 
     task: Task
     optimizer: Backend | None
     seed: int
+    steps: int | None = None
 
 
 class Searcher(ABC):
@@ -48,10 +51,17 @@ class Searcher(ABC):
 
 
 class Algorithm(ABC):
-    """The settings of a search algorithm: a frozen dataclass whose fields are recorded with the run."""
+    """The settings of a search algorithm: a frozen dataclass whose fields are recorded with the run.
+
+    Attributes:
+        name: as the command line calls it.
+        needs_optimizer: a language model proposes.
+        presets: sets of values for the settings, by name: `reference` for those of the published system.
+    """
 
     name: str
     needs_optimizer: bool = False
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     @abstractmethod
     def begin(self, setting: Setting) -> Searcher:

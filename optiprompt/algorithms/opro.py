@@ -1,63 +1,45 @@
 """OPRO: the language model is the optimizer (Yang et al. 2023, arXiv 2309.03409)."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, ClassVar
 
 from optiprompt import parse
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
 from optiprompt.backends.base import Backend, Reply, Request
 from optiprompt.candidate import Proposal, Usage
 from optiprompt.errors import BackendError, FatalBackendError, ParseError, UsageError
-from optiprompt.metaprompt import MetaPrompt, Style
+from optiprompt.metaprompt import MetaPrompt
+from optiprompt.opro_settings import OproSettings, Style
 from optiprompt.trajectory import Trajectory
 
-WIDENING = 0.1
-OVERSAMPLING = 4
-IN_GRAMMAR = 1.5
-IN_THE_OPEN = 1.0
+CONTINUING = 1.5
+ASKING = 1.0
 HOTTEST = 2.0  # servers refuse more
 
 
-@dataclass(frozen=True)
-class Opro(Algorithm):
+@dataclass(frozen=True, kw_only=True)
+class Opro(OproSettings, Algorithm):
     """Show the best candidates with their scores, sample new ones.
 
     Small and base models are given the list as plain text to continue ("language-model crossover", Meyerson et al.
     2023, arXiv 2302.12170), with the reply sampled inside the space's grammar where the backend can do that; the others
-    are asked in a chat.
-
-    Attributes:
-        proposals: samples of the meta-prompt a step.
-        shown: how many of the best candidates the meta-prompt lists.
-        exemplars: how many examples of the task it shows.
-        temperature: of the sampling; by default 1.0, and 1.5 inside a grammar, where every reply is valid. It is
-            widened while steps bring only duplicates.
-        max_tokens: the longest reply, in tokens.
-        style: of the meta-prompt; `auto` takes the one in which the model proposes best.
+    are asked in a chat. The settings are those of `OproSettings`.
     """
-
-    proposals: int = 8
-    shown: int = 20
-    exemplars: int = 3
-    temperature: float | None = None
-    max_tokens: int = 512
-    style: Literal["auto", "chat", "pretrained"] = "auto"
 
     name = "opro"
     needs_optimizer = True
-
-    def __post_init__(self) -> None:
-        for field, least in (("proposals", 1), ("shown", 1), ("exemplars", 0), ("temperature", 0), ("max_tokens", 1)):
-            value = getattr(self, field)
-            if value is not None and value < least:
-                raise UsageError(f"{field} must be at least {least}, not {value}")
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "reference": {"rejected": 0, "aim": False, "constrained": False, "oversampling": 1, "widening": 0.0},
+    }
 
     def begin(self, setting: Setting) -> "OproSearcher":
         """A searcher that asks the setting's optimizer."""
         if setting.optimizer is None:
             raise UsageError("the algorithm opro needs an optimizer: give one, for example smollm2 or openai:MODEL")
+        if self.temperature_end is not None and setting.steps is None:
+            raise UsageError("temperature_end needs a number of steps: over these the temperature rises")
         return OproSearcher(self, setting, setting.optimizer)
 
 
@@ -77,7 +59,7 @@ class OproSearcher(Searcher):
         """
         wanted = min(count, self._settings.proposals)
         request = self._request(trajectory, rng)
-        draws = OVERSAMPLING if request.grammar else 1
+        draws = self._settings.oversampling if request.grammar else 1
         # Numbered through the run: the same meta-prompt in a later step gets other samples, not the same ones again.
         first = (trajectory.steps + 1) * self._settings.proposals * draws
         numbers = range(first, first + wanted * draws)
@@ -118,28 +100,44 @@ class OproSearcher(Searcher):
     def _request(self, trajectory: Trajectory, rng: random.Random) -> Request:
         settings, task = self._settings, self._setting.task
         room = self._optimizer.context - settings.max_tokens
-        meta = MetaPrompt(self._style, settings.shown, settings.exemplars)
+        meta = MetaPrompt(settings, self._style)
         continuing = self._style == "pretrained"
-        grammar = task.space.grammar if continuing and self._optimizer.decodes else None
-        usual = IN_GRAMMAR if grammar else IN_THE_OPEN
-        temperature = usual if settings.temperature is None else settings.temperature
+        open_line = settings.aim or task.space.kind != "text"
+        decoded = continuing and settings.constrained and self._optimizer.decodes
+        grammar = task.space.grammar if decoded else None
         return Request(
-            prompt=meta.build(task, trajectory, self._optimizer, room, rng),
+            prompt=meta.build(task, trajectory, self._optimizer, room, rng, self._setting.seed),
             max_tokens=settings.max_tokens,
-            temperature=max(temperature, min(HOTTEST, temperature * (1 + WIDENING * trajectory.barren))),
-            stop=("\n", "</TEXT>") if continuing else (),
+            temperature=self._temperature(trajectory),
+            stop=(("\n", "</TEXT>") if open_line else ("</TEXT>",)) if continuing else (),
             grammar=grammar,
             seed=self._setting.seed,
         )
 
+    def _temperature(self, trajectory: Trajectory) -> float:
+        """The step's temperature: constant or rising over the steps, wider while there are only duplicates."""
+        settings = self._settings
+        usual = CONTINUING if self._style == "pretrained" else ASKING
+        temperature = usual if settings.temperature is None else settings.temperature
+        if settings.temperature_end is not None and self._setting.steps:
+            share = min(1.0, trajectory.steps / self._setting.steps)
+            temperature += (settings.temperature_end - temperature) * share
+        return max(temperature, min(HOTTEST, temperature * (1 + settings.widening * trajectory.barren)))
+
     def _proposal(self, reply: Reply, record: tuple[str, int]) -> Proposal:
         if reply.finish == "error":
             return Proposal("", "opro", None, f"the call failed: {reply.error}", failed=True)
-        tag = self._setting.task.space.tag
-        text = parse.continued(reply.text, "TEXT") if self._style == "pretrained" else parse.tagged(reply.text, tag)
+        space = self._setting.task.space
+        match self._style:
+            case "pretrained":
+                text, form = parse.continued(reply.text, "TEXT"), "<TEXT>...</TEXT>"
+            case "bracketed":
+                text, form = parse.bracketed(reply.text), "text in [square brackets]"
+            case "chat":
+                text, form = parse.tagged(reply.text, space.tag), f"<{space.tag}>...</{space.tag}>"
         if text is None:
-            return Proposal(reply.text, "opro", record, f"the reply holds no <{tag}>...</{tag}>", usage=reply.usage)
-        return Proposal(text, "opro", record, usage=reply.usage)
+            return Proposal(reply.text, "opro", record, f"the reply holds no {form}", usage=reply.usage)
+        return Proposal(parse.polished(text) if space.kind == "text" else text, "opro", record, usage=reply.usage)
 
 
 ALGORITHM = Opro

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from optiprompt.cli._app import AsJson, Device, Display, DType, Evaluations, RunDir, RunName, Steps, app, run_folder
+from optiprompt.cli._settings import with_settings
 from optiprompt.errors import OptipromptError, UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def demo(
 
 
 @app.command()
+@with_settings
 def run(
     task: Annotated[str, typer.Argument(help="A shipped task (`optiprompt tasks` lists them) or a YAML file.")],
     optimizer: Annotated[
@@ -66,11 +68,9 @@ def run(
     ] = None,
     target: Annotated[float | None, typer.Option(help="Stop when the best score is this good.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes every random choice.")] = 0,
-    proposals: Annotated[int | None, typer.Option(min=1, help="Proposals a step.")] = None,
-    shown: Annotated[int | None, typer.Option(min=1, help="opro: candidates listed in the meta-prompt.")] = None,
-    exemplars: Annotated[int | None, typer.Option(min=0, help="opro: examples of the task in the meta-prompt.")] = None,
-    temperature: Annotated[float | None, typer.Option(min=0, help="opro: temperature of the optimizer.")] = None,
-    style: Annotated[Literal["chat", "pretrained"] | None, typer.Option(help="opro: style of the meta-prompt.")] = None,
+    preset: Annotated[
+        Literal["reference"] | None, typer.Option(help="Start from the settings of the published OPRO system.")
+    ] = None,
     train: Annotated[int | None, typer.Option(min=1, help="Prompt tasks: examples the search scores on.")] = None,
     dev: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept to choose by.")] = None,
     test: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept for the end.")] = None,
@@ -87,6 +87,8 @@ def run(
     run_dir: RunDir = None,
     display: Display = None,
     as_json: AsJson = False,
+    *,
+    settings: dict[str, Any],
 ) -> None:
     """Search for the best candidate of a task.
 
@@ -96,13 +98,6 @@ def run(
     from optiprompt.budget import Budget
     from optiprompt.config import Plan
 
-    settings = {
-        "proposals": proposals,
-        "shown": shown,
-        "exemplars": exemplars,
-        "temperature": temperature,
-        "style": style,
-    }
     plan = Plan(
         task=str(Path(task).resolve()) if task.endswith((".yaml", ".yml")) else task,
         optimizer=_absolute(optimizer),
@@ -112,7 +107,8 @@ def run(
             **_given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
             **_pairs("--set", overrides),
         },
-        settings=_given(settings),
+        settings=settings,
+        preset=preset,
         seed=seed,
         budget=Budget(20 if steps is None and max_evaluations is None else steps, max_evaluations, patience, target),
         options=BackendOptions(device, dtype, concurrency, timeout, _pairs("--extra", extra)),

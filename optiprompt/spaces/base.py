@@ -26,7 +26,7 @@ class Space(ABC, Generic[T]):
     """
 
     kind: ClassVar[str] = "structured"
-    tag: ClassVar[str] = "CANDIDATE"
+    tag: str = "CANDIDATE"
     grammar: Grammar | None = None
 
     @abstractmethod

@@ -19,15 +19,24 @@ class Text(Space[str]):
     Attributes:
         max_chars: the longest text, in characters.
         forbidden: what a text must not contain, in any case; by default the meta-prompt's placeholders.
+        tag: what a candidate is called in the meta-prompt: `INS`, or `Start` for the first words of an answer.
+        digits: whether a text may contain digits. In tasks whose answers are numbers they are mostly copied examples.
     """
 
     kind = "text"
-    tag = "INS"
 
-    def __init__(self, max_chars: int = MAX_CHARS, forbidden: Sequence[str] = PLACEHOLDERS) -> None:
+    def __init__(
+        self,
+        max_chars: int = MAX_CHARS,
+        forbidden: Sequence[str] = PLACEHOLDERS,
+        tag: str = "INS",
+        digits: bool = True,
+    ) -> None:
         """Set up the space."""
         self.max_chars = max_chars
         self.forbidden = tuple(forbidden)
+        self.tag = tag
+        self.digits = digits
 
     def parse(self, text: str) -> str:
         """The text without surrounding whitespace and quotes.
@@ -42,6 +51,8 @@ class Text(Space[str]):
         for part in self.forbidden:
             if part.casefold() in folded:
                 raise ParseError(f"contains {part!r}, which is not allowed")
+        if not self.digits and any(char.isdigit() for char in bare):
+            raise ParseError("contains a digit, which is not allowed here")
         if any("\ud800" <= char <= "\udfff" for char in bare):
             raise ParseError("contains half a surrogate pair, which is no valid Unicode")
         return bare

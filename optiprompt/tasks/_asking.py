@@ -57,12 +57,15 @@ class Asking:
     def prompt(self, instruction: str, question: str) -> str | tuple[Message, ...]:
         """What the scorer is asked. Instruction and question go in as they are."""
         if self.system:
-            asked = (Message("user", self._text("", question)),)
+            asked = (Message("user", self.text("", question)),)
             return (Message("system", instruction), *asked) if instruction else asked
-        text = self._text(instruction, question)
+        text = self.text(instruction, question)
         return (Message("user", text),) if self.form == "chat" else text
 
-    def _text(self, instruction: str, question: str) -> str:
+    def text(self, instruction: str, question: str) -> str:
+        """Instruction and question as one text; the question alone where the instruction is the system message."""
+        if self.system and instruction:
+            return f"{instruction}\n\n{self.text('', question)}"
         above = f"{instruction}\n" if instruction else ""
         below = f"\n{instruction}" if instruction else ""
         if not self._marked:

@@ -8,6 +8,7 @@ from typing import Any
 
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Direction, Evaluation
+from optiprompt.data.examples import Example
 from optiprompt.spaces.base import Space
 from optiprompt.trajectory import Trajectory
 
@@ -38,6 +39,9 @@ class Task(ABC):
         score_name: what the score is called in the meta-prompt: `accuracy`.
         split: what the search scores on: `train`, `validation`.
         needs_scorer: a language model is instructed with the candidate and graded.
+        bounds: the lowest and the highest possible score, where the task knows them.
+        examples: what a score is the mean over, for tasks made of examples; the outcomes of an evaluation name them.
+        place: where a prompt candidate stands, in words.
     """
 
     name: str
@@ -47,6 +51,9 @@ class Task(ABC):
     score_name: str = "score"
     split: str = "train"
     needs_scorer: bool = False
+    bounds: tuple[float, float] | None = None
+    examples: Sequence[Example] = ()
+    place: str = ""
 
     @abstractmethod
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
@@ -72,9 +79,15 @@ class Task(ABC):
         """
         return 2 * scores[-1] - scores[len(scores) // 2] if scores else 1.0
 
-    def exemplars(self, count: int, rng: random.Random, trajectory: Trajectory) -> Sequence[Mapping[str, str]]:
-        """Examples of the task for the meta-prompt, each with `input` and `target`."""
-        return ()
+    def exemplar(self, example: Example) -> Mapping[str, str]:
+        """An example as the meta-prompt shows it: `input`, with the space's tag where the candidate goes, and `target`.
+
+        Of several right answers the first is shown.
+        """
+        return {
+            "input": example.input,
+            "target": example.target if isinstance(example.target, str) else example.target[0],
+        }
 
     def solved(self, trajectory: Trajectory) -> bool:
         """Whether the search is over because nothing better can be found: for tasks that know their optimum."""

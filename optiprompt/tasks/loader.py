@@ -24,12 +24,13 @@ class Variants:
     default: str | None
 
 
-def load_task(name: str, overrides: Mapping[str, Any] | None = None) -> Task:
+def load_task(name: str, overrides: Mapping[str, Any] | None = None, preset: str | None = None) -> Task:
     """The task of that name.
 
     Args:
         name: a shipped task (`gsm8k`), a variant of one (`bbh/navigate`), or the path of a YAML file.
         overrides: fields of the YAML to set otherwise; `sizes.train` is the field train of the field sizes.
+        preset: takes the fields that the YAML has under `presets:` by this name, if any; `overrides` come after them.
 
     Raises:
         UsageError: there is no such task, or its YAML has an unknown key or a bad value; names the thing and the mend.
@@ -37,7 +38,10 @@ def load_task(name: str, overrides: Mapping[str, Any] | None = None) -> Task:
     """
     path, variant = _locate(name)
     fields = _read(path)
-    for key, value in (overrides or {}).items():
+    presets = fields.pop("presets", None) or {}
+    if not isinstance(presets, dict) or not all(isinstance(each, dict) for each in presets.values()):
+        raise UsageError(f"{path}: presets are fields by name: presets: {{reference: {{max_tokens: 1024}}}}")
+    for key, value in {**presets.get(preset, {}), **(overrides or {})}.items():
         _set(fields, key.split("."), value)
     kind = fields.pop("kind", None)
     variants = _variants(fields.pop("variants", None))

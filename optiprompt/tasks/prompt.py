@@ -20,7 +20,6 @@ from optiprompt.spaces.text import MAX_CHARS, Text
 from optiprompt.tasks._asking import Asking, Position
 from optiprompt.tasks._scoring import no_answer, summarise
 from optiprompt.tasks.base import Task
-from optiprompt.trajectory import Trajectory
 
 START = ("Let's solve the problem.", "Let's think step by step.", "")
 
@@ -31,6 +30,7 @@ class PromptTask(Task):
     A candidate is a value that is put into the prompt as it is, never a template.
 
     Attributes:
+        space: which instructions there may be; set another to allow less.
         splits: the examples.
         grader: decides whether an answer is right.
         asking: how a question and an instruction become a prompt.
@@ -40,6 +40,7 @@ class PromptTask(Task):
 
     score_name = "accuracy"
     needs_scorer = True
+    bounds = (0.0, 1.0)
 
     def __init__(
         self,
@@ -74,15 +75,18 @@ class PromptTask(Task):
         if not start:
             raise UsageError("start: give at least one instruction to start from")
         self.name = name
+        opens = position == "A_begin" and not system
         # A start that the user gave is a candidate, however long.
-        self.space = Text(max_chars=max(MAX_CHARS, *map(len, start)))
+        self.space: Text = Text(max(MAX_CHARS, *map(len, start)), tag="Start" if opens else "INS")
         for text in start:
             _check_start(self.space, text)
         self.splits = data if isinstance(data, Splits) else cut(data)
+        self.examples = self.splits.train
         self.grader = grader
         self.asking = Asking(position, form, markers, system)
         self.max_tokens = max_tokens
-        self.description = f"{description} An instruction is put {self.asking.place}."
+        self.description = description
+        self.place = self.asking.place
         self.judge: Backend | None = None
         self._start = tuple(start)
 
@@ -152,13 +156,10 @@ class PromptTask(Task):
         """A little better than the best shown, at most 1."""
         return min(1.0, super().aim(scores))
 
-    def exemplars(self, count: int, rng: random.Random, trajectory: Trajectory) -> Sequence[Mapping[str, str]]:
-        """Random train examples; of several right answers the first."""
-        chosen = rng.sample(self.splits.train, min(count, len(self.splits.train)))
-        return [
-            {"input": each.input, "target": each.target if isinstance(each.target, str) else each.target[0]}
-            for each in chosen
-        ]
+    def exemplar(self, example: Example) -> Mapping[str, str]:
+        """The question as it is asked, with `<INS>` (or `<Start>`) where the instruction goes."""
+        asked = self.asking.text(f"<{self.space.tag}>", example.input)
+        return {**super().exemplar(example), "input": asked}
 
     def identity(self) -> dict[str, Any]:
         """Name, data, grader and all that is asked."""
@@ -203,6 +204,7 @@ class Spec(BaseModel):
         form: whether the scorer is asked in a chat or given plain text to continue.
         markers: whether `Q:` and `A:` stand before question and answer.
         max_tokens: the longest answer.
+        digits: whether a proposed instruction may contain digits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -224,6 +226,7 @@ class Spec(BaseModel):
     form: Form = "chat"
     markers: bool | None = None
     max_tokens: int = Field(default=512, ge=1)
+    digits: bool = True
 
     @field_validator("choices", mode="before")
     @classmethod
@@ -262,7 +265,7 @@ class Spec(BaseModel):
             DataError: data cannot be read or overlap.
             UsageError: settings contradict each other or name something that does not exist.
         """
-        return PromptTask(
+        task = PromptTask(
             name=self.name,
             data=self.data.load(folder, self.sizes, template=self.template, subset=self.subset),
             grader=self._grader(folder),
@@ -274,6 +277,11 @@ class Spec(BaseModel):
             max_tokens=self.max_tokens,
             description=self.description.replace("{subset}", self.subset.replace("_", " ")),
         )
+        if not self.digits:
+            task.space = Text(task.space.max_chars, tag=task.space.tag, digits=False)
+            for text in self.start:
+                _check_start(task.space, text)
+        return task
 
     def _grader(self, folder: Path) -> Grader:
         return by_name(self._grader_name, choices=self.choices, fields=self.fields, rubric=self.rubric, folder=folder)

@@ -4,14 +4,14 @@ from hypothesis import strategies as st
 from optiprompt import parse
 
 PIECES = st.sampled_from(
-    ["<INS>", "</INS>", "<ins>", "\n", " ", "<think>", "</think>", "Write", "<TEXT>", "</TEXT>", "<"]
+    ["<INS>", "</INS>", "<ins>", "[", "]", "\n", " ", "<think>", "</think>", "Write", "<TEXT>", "</TEXT>", "<"]
 )
 
 
 @settings(max_examples=500)
 @given(st.text() | st.lists(PIECES | st.text(max_size=5)).map("".join))
 def test_any_reply_gives_text_from_it_or_none(reply: str) -> None:
-    for found in (parse.tagged(reply, "INS"), parse.continued(reply, "TEXT")):
+    for found in (parse.tagged(reply, "INS"), parse.bracketed(reply), parse.continued(reply, "TEXT")):
         # A thought is taken out of the reply, also where it stands inside the tags.
         assert found is None or found in reply or "<think>" in reply.lower()
 
@@ -46,6 +46,24 @@ def test_a_continuation_ends_at_the_tag_or_the_line() -> None:
     assert parse.continued("  \n", "TEXT") is None
 
 
+def test_a_continuation_may_bring_its_own_tags() -> None:
+    assert parse.continued("\nPrecision: 0.9 <TEXT>Think hard.</TEXT>\n<TEXT>Other", "TEXT") == "Think hard."
+    assert parse.continued("<TEXT>Think", "TEXT") == "Think"
+
+
+def test_the_last_brackets_count_with_those_inside_them() -> None:
+    assert parse.bracketed("Not [this]: [Use [a] list.] Done.") == "Use [a] list."
+    assert parse.bracketed("[w=1, b=2]") == "w=1, b=2"
+    assert parse.bracketed("My text: [Think hard\nand") == "Think hard"
+    assert parse.bracketed("none] here") is None
+
+
+def test_an_instruction_is_polished() -> None:
+    assert parse.polished(" **think** hard ") == "Think hard"
+    assert parse.polished("") == ""
+
+
 def test_a_long_adversarial_reply_is_parsed_in_no_time() -> None:
-    for piece in ("<INS>", "<INS></INS", "<think>", "<"):
+    for piece in ("<INS>", "<INS></INS", "<think>", "<", "[", "]", "[]"):
         parse.tagged(piece * 20_000, "INS")
+        parse.bracketed(piece * 20_000)

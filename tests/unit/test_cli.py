@@ -1,5 +1,6 @@
 """The command line: one-line errors with the mend, exit codes, quick help, JSON alone on stdout."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import optiprompt as op
 from optiprompt import cli
+from optiprompt.events import Evaluated, Started
+from optiprompt.store import read_events
 
 
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
@@ -234,7 +238,7 @@ def test_a_candidate_with_brackets_is_shown_as_it_is_on_a_terminal(
     )
     (tmp_path / "sums2.jsonl").write_text(json.dumps({"input": "3 + 3", "target": "6"}) + "\n")
     replies = [
-        {"match": "Write a new instruction", "text": "<INS>Answer [/INST] now [b]</INS>"},
+        {"match": "Write an instruction", "text": "<INS>Answer [/INST] now [b]</INS>"},
         {"match": r"Answer \[/INST\] now \[b\]\n1", "text": "2"},
         {"match": ".", "text": "no idea"},
     ]
@@ -261,3 +265,44 @@ def test_init_writes_a_task_file_that_can_be_loaded_and_never_writes_over_one(
     code, _, err = call(capsys, monkeypatch, "init", str(tmp_path / "sums.jsonl"))
     assert code == 2
     assert "--force" in err
+
+
+def test_every_setting_of_opro_is_an_option(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, _ = call(capsys, monkeypatch, "run", "--help")
+    assert code == 0
+    for field in dataclasses.fields(op.Opro):
+        assert f"--{field.name.replace('_', '-')} " in out
+
+
+def test_settings_on_the_command_line_go_before_the_preset(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runs: Path
+) -> None:
+    rows = [json.dumps({"input": f"{n} + 1", "target": str(n + 1)}) + "\n" for n in range(4)]
+    (tmp_path / "sums.jsonl").write_text("".join(rows))
+    (tmp_path / "sums.yaml").write_text(
+        "kind: prompt\ndata: {train: sums.jsonl}\ngrader: number\nstart: [Guess.]\n"
+        "presets: {reference: {max_tokens: 99, start: [Think.]}}\n"
+    )
+    (tmp_path / "script.jsonl").write_text('{"match": ".", "text": "<TEXT>2</TEXT>"}\n')
+    model = f"scripted:{tmp_path / 'script.jsonl'}"
+    words = ("--optimizer", model, "--scorer", model, "--steps", "1", "--preset", "reference", "--oversampling", "2")
+    code, _, err = call(
+        capsys,
+        monkeypatch,
+        "run",
+        str(tmp_path / "sums.yaml"),
+        *words,
+        "--style",
+        "pretrained",
+        "--set",
+        "max_tokens=9",
+    )
+    assert code == 0, err
+    events = read_events(next(runs.iterdir()))
+    started = next(event for event in events if isinstance(event, Started))
+    algorithm, task = started.settings["algorithm"], started.settings["task"]
+    assert (algorithm["aim"], algorithm["oversampling"], algorithm["style"]) == (False, 2, "pretrained")
+    assert task["max_tokens"] == 9
+    assert next(event.text for event in events if isinstance(event, Evaluated)) == "Think."

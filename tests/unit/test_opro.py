@@ -9,6 +9,7 @@ import pytest
 
 import optiprompt as op
 from optiprompt.backends.base import Backend, Reply, Request
+from optiprompt.config import make_algorithm
 from optiprompt.errors import BackendError, FatalBackendError, SearchFailed, UsageError
 from optiprompt.store import read_events
 
@@ -140,7 +141,50 @@ def test_sampling_widens_while_steps_bring_nothing_new(tmp_path: Path) -> None:
     assert temperatures[-1] > temperatures[1]
 
 
-@pytest.mark.parametrize("settings", [{"proposals": 0}, {"shown": 0}, {"temperature": -1}, {"exemplars": -1}])
-def test_settings_out_of_range_are_refused(settings: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"proposals": 0},
+        {"shown": -1},
+        {"temperature": -1},
+        {"temperature_end": float("inf")},
+        {"exemplars": -1},
+        {"order": "upwards"},
+        {"style": "poem"},
+        {"scores": "stars"},
+        {"threshold": float("nan")},
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=next(iter(settings))):
         op.Opro(**settings)  # type: ignore[arg-type]
+
+
+def test_the_temperature_rises_over_the_steps(tmp_path: Path) -> None:
+    optimizer: Any = Unreliable(None)
+    algorithm = op.Opro(proposals=1, temperature=0.5, temperature_end=1.5, widening=0)
+    op.optimize(make_task(), optimizer=optimizer, algorithm=algorithm, steps=4, run_dir=tmp_path / "run")
+    assert [request.temperature for request in optimizer.asked] == [0.5, 0.75, 1.0, 1.25]
+    with pytest.raises(UsageError, match="number of steps"):
+        op.optimize(make_task(), optimizer=optimizer, algorithm=algorithm, budget=op.Budget(evaluations=9))
+
+
+def test_bracketed_replies_are_read_from_their_brackets(tmp_path: Path) -> None:
+    optimizer = scripted(tmp_path, "Here: [x=4]", "x=5")
+    algorithm = op.Opro(proposals=2, style="bracketed")
+    result = op.optimize(make_task(), optimizer=optimizer, algorithm=algorithm, steps=1, run_dir=tmp_path / "run")
+    assert [trial.text for trial in result.trajectory] == ["x=9", "x=-7", "x=4"]
+    assert "square brackets" in result.trajectory.rejected[0].evaluation.reason
+
+
+def test_an_instruction_is_cleaned_before_it_becomes_a_candidate(tmp_path: Path) -> None:
+    task = op.FunctionTask("length", op.Text(), lambda text: float(len(text)), start=["go"])
+    optimizer = scripted(tmp_path, "<INS>**think** about it</INS>")
+    result = op.optimize(task, optimizer=optimizer, algorithm=op.Opro(proposals=1), steps=1, run_dir=tmp_path / "run")
+    assert [trial.text for trial in result.trajectory] == ["go", "Think about it"]
+
+
+def test_the_preset_gives_the_published_values_and_what_is_named_goes_before_it() -> None:
+    reference = make_algorithm("opro", {"shown": 5}, "reference")
+    assert reference == op.Opro(shown=5, rejected=0, aim=False, constrained=False, oversampling=1, widening=0)
+    assert make_algorithm("random", {}, "reference") == op.Random()

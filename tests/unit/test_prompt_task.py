@@ -15,11 +15,11 @@ from optiprompt import graders
 from optiprompt.backends.base import Backend, Form, Message, Reply, Request
 from optiprompt.candidate import Evaluation, Usage
 from optiprompt.data import Example, Splits
-from optiprompt.errors import BackendError, DataError, FatalBackendError, PromptTooLong, UsageError
+from optiprompt.errors import BackendError, DataError, FatalBackendError, ParseError, PromptTooLong, UsageError
 from optiprompt.tasks import loader
 from optiprompt.tasks._asking import Asking, Position
+from optiprompt.tasks.loader import load_task
 from optiprompt.tasks.prompt import PromptTask
-from optiprompt.trajectory import Trajectory
 
 
 class Answering:
@@ -246,13 +246,32 @@ def test_a_candidate_is_never_a_template() -> None:
 def test_what_the_optimizer_is_shown() -> None:
     task = sums(Splits(tuple(SUMS[:4]), test=(Example("z", "z?", ("1", "2")),)), position="A_begin")
     assert (task.show(0.666), task.show(0.0), task.show(1.0), task.aim([0.4, 0.9])) == ("67", "0", "100", 0.9)
-    assert task.description.endswith("at the beginning of the answer.")
-    shown = task.exemplars(3, random.Random(0), Trajectory("maximize"))
-    assert len(shown) == 3
-    assert all({"input": example.input, "target": example.target} in shown for example in SUMS[:4]) is False
-    assert {each["input"] for each in shown} <= {example.input for example in SUMS[:4]}
-    assert shown == task.exemplars(3, random.Random(0), Trajectory("maximize"))
-    assert len(task.exemplars(9, random.Random(0), Trajectory("maximize"))) == 4
+    assert task.place == "at the beginning of the answer"
+    assert task.space.tag == "Start"
+    assert task.examples == task.splits.train
+    assert task.exemplar(task.splits.test[0]) == {"input": "Q: z?\n\nA: <Start>", "target": "1"}
+
+
+def test_an_exemplar_shows_where_the_instruction_goes() -> None:
+    example = Example("a", "One and one?", "2")
+
+    def shown(**settings: Any) -> str:
+        return sums([example] * 3, **settings).exemplar(example)["input"]
+
+    assert shown(position="before_Q", markers=True) == "<INS>\nQ: One and one?\n\nA:"
+    assert shown(position="Q_begin") == "<INS>\nOne and one?"
+    assert shown(position="Q_end", markers=True) == "Q: One and one?\n<INS>\n\nA:"
+    assert shown(system=True) == "<INS>\n\nOne and one?"
+
+
+def test_a_task_can_forbid_digits_in_proposed_instructions(tmp_path: Path) -> None:
+    (tmp_path / "data.jsonl").write_text('{"input": "One and one?", "target": "2"}\n' * 3)
+    path = tmp_path / "task.yaml"
+    path.write_text("kind: prompt\ndata: {train: data.jsonl}\ngrader: number\ndigits: false\n")
+    with pytest.raises(ParseError, match="digit"):
+        load_task(str(path)).space.parse("The answer is 2.")
+    with pytest.raises(UsageError, match="digit"):
+        load_task(str(path), {"start": ["Take 2 steps."]})
 
 
 def test_the_identity_changes_with_all_that_changes_a_score() -> None:
