@@ -17,7 +17,7 @@ from optiprompt.data.splits import Sizes, Splits, cut
 from optiprompt.errors import BackendError, FatalBackendError, ParseError, PromptTooLong, UsageError
 from optiprompt.graders import Grader, GradingError, by_name
 from optiprompt.spaces.text import MAX_CHARS, Text
-from optiprompt.tasks._asking import Asking, Position
+from optiprompt.tasks._asking import Asking, Position, final_request
 from optiprompt.tasks._scoring import no_answer, summarise
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -36,6 +36,8 @@ class PromptTask(Task):
         asking: how a question and an instruction become a prompt.
         max_tokens: the longest answer.
         judge: the model that the grader `judge` asks; None lets the scorer judge itself.
+        extract: after its reply the scorer is asked once more, for the final answer alone, and that second reply is
+            graded (for base models; Kojima et al. 2022, arXiv 2205.11916). An empty reply is graded as it is.
     """
 
     score_name = "accuracy"
@@ -84,6 +86,7 @@ class PromptTask(Task):
         self.max_tokens = max_tokens
         self.description = f"{description} An instruction is put {self.asking.place}."
         self.judge: Backend | None = None
+        self.extract = False
         self._start = tuple(start)
 
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
@@ -123,8 +126,12 @@ class PromptTask(Task):
         target = example.target if isinstance(example.target, str) else list(example.target)
         usage = Usage()
         try:
-            [reply] = await scorer.generate(Request(prompt, self.max_tokens, stop=self.asking.stop), [0])
+            request = Request(prompt, self.max_tokens, stop=self.asking.stop)
+            [reply] = await scorer.generate(request, [0])
             usage = reply.usage
+            if self.extract and reply.finish in ("stop", "length") and reply.text.strip():
+                [reply] = await scorer.generate(final_request(request, reply.text), [0])
+                usage += reply.usage
             if reply.finish == "error":
                 raise BackendError(reply.error)
             if problem := no_answer(reply):
@@ -168,6 +175,7 @@ class PromptTask(Task):
             "grader": repr(self.grader) if is_dataclass(self.grader) else type(self.grader).__qualname__,
             "asking": asdict(self.asking),
             "max_tokens": self.max_tokens,
+            **({"extract": True} if self.extract else {}),
         }
 
     def details(self) -> dict[str, Any]:
@@ -203,6 +211,7 @@ class Spec(BaseModel):
         form: whether the scorer is asked in a chat or given plain text to continue.
         markers: whether `Q:` and `A:` stand before question and answer.
         max_tokens: the longest answer.
+        extract: the scorer is asked once more for the final answer alone, and that is graded: for base models.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -224,6 +233,7 @@ class Spec(BaseModel):
     form: Form = "chat"
     markers: bool | None = None
     max_tokens: int = Field(default=512, ge=1)
+    extract: bool = False
 
     @field_validator("choices", mode="before")
     @classmethod
@@ -262,7 +272,7 @@ class Spec(BaseModel):
             DataError: data cannot be read or overlap.
             UsageError: settings contradict each other or name something that does not exist.
         """
-        return PromptTask(
+        task = PromptTask(
             name=self.name,
             data=self.data.load(folder, self.sizes, template=self.template, subset=self.subset),
             grader=self._grader(folder),
@@ -274,6 +284,8 @@ class Spec(BaseModel):
             max_tokens=self.max_tokens,
             description=self.description.replace("{subset}", self.subset.replace("_", " ")),
         )
+        task.extract = self.extract
+        return task
 
     def _grader(self, folder: Path) -> Grader:
         return by_name(self._grader_name, choices=self.choices, fields=self.fields, rubric=self.rubric, folder=folder)
