@@ -97,3 +97,10 @@ def final_request(first: Request, reply: str) -> Request:
     else:
         prompt = (*first.prompt, Message("assistant", reply), Message("user", FINAL))
     return replace(first, prompt=prompt, max_tokens=min(first.max_tokens, FINAL_TOKENS))
+
+
+def final_text(first: Request, reply: str) -> str:
+    """The part of the second reply that is graded: of plain text, which goes on with answers of its own, a line."""
+    if not isinstance(first.prompt, str):
+        return reply
+    return next((line for line in reply.splitlines() if line.strip(" :.*")), reply)

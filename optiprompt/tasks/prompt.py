@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from optiprompt.data.splits import Sizes, Splits, cut
 from optiprompt.errors import BackendError, FatalBackendError, ParseError, PromptTooLong, UsageError
 from optiprompt.graders import Grader, GradingError, by_name
 from optiprompt.spaces.text import MAX_CHARS, Text
-from optiprompt.tasks._asking import Asking, Position, final_request
+from optiprompt.tasks._asking import Asking, Position, final_request, final_text
 from optiprompt.tasks._scoring import no_answer, summarise
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -132,6 +132,7 @@ class PromptTask(Task):
             if self.extract and reply.finish in ("stop", "length") and reply.text.strip():
                 [reply] = await scorer.generate(final_request(request, reply.text), [0])
                 usage += reply.usage
+                reply = replace(reply, text=final_text(request, reply.text))
             if reply.finish == "error":
                 raise BackendError(reply.error)
             if problem := no_answer(reply):

@@ -64,8 +64,8 @@ def test_a_chat_goes_on_with_the_reply_and_the_sentence() -> None:
     assert (first.max_tokens, last.max_tokens) == (200, 64)
 
 
-def test_plain_text_goes_on_behind_the_reply() -> None:
-    scorer = Thinking(REASONS, ANSWERS)
+def test_plain_text_goes_on_behind_the_reply_and_its_first_line_counts() -> None:
+    scorer = Thinking(REASONS, Reply(":\n 7.\nB: 8\nC: The final answer is 9."))
     assert score(task("continuation", max_tokens=20), scorer).score == 1.0
     assert scorer.requests[1].prompt == ("Q: Add.\n3 + 4?\n\nA: Three and four are seven, not 9 So the final answer is")
     assert scorer.requests[1].max_tokens == 20
