@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from optiprompt.data.hub import load_examples
     from optiprompt.data.splits import Splits
     from optiprompt.errors import OptipromptError
+    from optiprompt.evaluation import evaluate
     from optiprompt.spaces.base import Space
     from optiprompt.spaces.cell import CellSpace
     from optiprompt.spaces.numbers import Numbers
@@ -61,6 +62,7 @@ _HOMES = {
     "Trial": "candidate",
     "Usage": "candidate",
     "backend": "api",
+    "evaluate": "evaluation",
     "graders": "graders",
     "load_examples": "data.hub",
     "load_task": "tasks.loader",
@@ -94,6 +96,7 @@ __all__ = [
     "Trial",
     "Usage",
     "backend",
+    "evaluate",
     "graders",
     "load_examples",
     "load_task",

@@ -96,7 +96,10 @@ def planned(folder: Path, *, steps: int | None = None, evaluations: int | None =
     Raises:
         RunError: there is no run in the folder, or it was started from Python.
     """
-    specs = [event.spec for event in read_events(folder) if isinstance(event, Started | Extended)]
+    events = read_events(folder)
+    if any(isinstance(event, Started) and "candidates" in event.settings for event in events):
+        raise RunError(f"{folder} is a measurement: the same `optiprompt evaluate` with this --run-dir goes on with it")
+    specs = [event.spec for event in events if isinstance(event, Started | Extended)]
     if not specs or not specs[-1]:
         raise RunError(
             f"{folder} was started from Python: call optiprompt.optimize with its task and this run_dir again"

@@ -1,8 +1,9 @@
 """What happens in a run: the records of events.jsonl, in the order in which they are written.
 
 A run is `Started`, then for each step `Proposed`, one `Evaluated` for each new candidate in proposal order, and
-`Stepped`; `Ended` when it stops, after which a resumed run goes on. Only `time` differs between two runs with the same
-seed and replies.
+`Stepped`; `Ended` when it stops, after which a resumed run goes on. A measurement of given candidates is `Started`, one
+`Evaluated` a candidate (another one where failed examples were asked again), and `Ended`. Only `time` differs between
+two runs with the same seed and replies.
 """
 
 from collections.abc import Mapping

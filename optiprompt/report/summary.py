@@ -45,7 +45,9 @@ def best_of(folder: Path) -> Best:
     """
     events = read_events(folder)
     task = task_settings(events)
-    scored = [event for event in events if isinstance(event, Evaluated) and event.evaluation.status == "ok"]
+    # Of a candidate that was measured again, because examples had failed, the last word counts.
+    last = {(event.step, event.index): event for event in events if isinstance(event, Evaluated)}
+    scored = [event for event in last.values() if event.evaluation.status == "ok"]
     if not scored:
         raise RunError(f"nothing in {folder} has a score yet")
     pick = max if task.get("direction") == "maximize" else min

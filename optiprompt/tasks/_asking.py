@@ -1,10 +1,13 @@
-"""Where the instruction stands in what the scorer is asked (Yang et al. 2023)."""
+"""What the scorer is asked: where the instruction stands (Yang et al. 2023), and the question for the final answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from optiprompt.backends.base import Form, Message
+from optiprompt.backends.base import Form, Message, Request
 from optiprompt.errors import UsageError
+
+FINAL = "So the final answer is"
+FINAL_TOKENS = 64
 
 Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin"]
 
@@ -85,3 +88,22 @@ class Asking:
         if self.markers is not None:
             return self.markers
         return self.form == "continuation" or (self.position == "A_begin" and not self.system)
+
+
+def final_request(first: Request, reply: str) -> Request:
+    """What the scorer is asked after its reply to the first request: only the final answer (Kojima et al. 2022).
+
+    Plain text goes on behind the reply; in a chat the reply is the model's message, and the sentence the user's next.
+    """
+    if isinstance(first.prompt, str):
+        prompt: str | tuple[Message, ...] = f"{first.prompt} {reply.strip()} {FINAL}"
+    else:
+        prompt = (*first.prompt, Message("assistant", reply), Message("user", FINAL))
+    return replace(first, prompt=prompt, max_tokens=min(first.max_tokens, FINAL_TOKENS))
+
+
+def final_text(first: Request, reply: str) -> str:
+    """The part of the second reply that is graded: of plain text, which goes on with answers of its own, a line."""
+    if not isinstance(first.prompt, str):
+        return reply
+    return next((line for line in reply.splitlines() if line.strip(" :.*")), reply)

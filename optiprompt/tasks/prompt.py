@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from optiprompt.data.splits import Sizes, Splits, cut
 from optiprompt.errors import BackendError, FatalBackendError, ParseError, PromptTooLong, UsageError
 from optiprompt.graders import Grader, GradingError, by_name
 from optiprompt.spaces.text import MAX_CHARS, Text
-from optiprompt.tasks._asking import Asking, Position
+from optiprompt.tasks._asking import Asking, Position, final_request, final_text
 from optiprompt.tasks._scoring import no_answer, summarise
 from optiprompt.tasks.base import Task
 
@@ -36,6 +36,8 @@ class PromptTask(Task):
         asking: how a question and an instruction become a prompt.
         max_tokens: the longest answer.
         judge: the model that the grader `judge` asks; None lets the scorer judge itself.
+        extract: after its reply the scorer is asked once more, for the final answer alone, and that second reply is
+            graded (for base models; Kojima et al. 2022, arXiv 2205.11916). An empty reply is graded as it is.
     """
 
     score_name = "accuracy"
@@ -88,6 +90,7 @@ class PromptTask(Task):
         self.description = description
         self.place = self.asking.place
         self.judge: Backend | None = None
+        self.extract = False
         self._start = tuple(start)
 
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
@@ -127,8 +130,13 @@ class PromptTask(Task):
         target = example.target if isinstance(example.target, str) else list(example.target)
         usage = Usage()
         try:
-            [reply] = await scorer.generate(Request(prompt, self.max_tokens, stop=self.asking.stop), [0])
+            request = Request(prompt, self.max_tokens, stop=self.asking.stop)
+            [reply] = await scorer.generate(request, [0])
             usage = reply.usage
+            if self.extract and reply.finish in ("stop", "length") and reply.text.strip():
+                [reply] = await scorer.generate(final_request(request, reply.text), [0])
+                usage += reply.usage
+                reply = replace(reply, text=final_text(request, reply.text))
             if reply.finish == "error":
                 raise BackendError(reply.error)
             if problem := no_answer(reply):
@@ -169,6 +177,7 @@ class PromptTask(Task):
             "grader": repr(self.grader) if is_dataclass(self.grader) else type(self.grader).__qualname__,
             "asking": asdict(self.asking),
             "max_tokens": self.max_tokens,
+            **({"extract": True} if self.extract else {}),
         }
 
     def details(self) -> dict[str, Any]:
@@ -205,6 +214,7 @@ class Spec(BaseModel):
         markers: whether `Q:` and `A:` stand before question and answer.
         max_tokens: the longest answer.
         digits: whether a proposed instruction may contain digits.
+        extract: the scorer is asked once more for the final answer alone, and that is graded: for base models.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -227,6 +237,7 @@ class Spec(BaseModel):
     markers: bool | None = None
     max_tokens: int = Field(default=512, ge=1)
     digits: bool = True
+    extract: bool = False
 
     @field_validator("choices", mode="before")
     @classmethod
@@ -281,6 +292,7 @@ class Spec(BaseModel):
             task.space = Text(task.space.max_chars, tag=task.space.tag, digits=False)
             for text in self.start:
                 _check_start(task.space, text)
+        task.extract = self.extract
         return task
 
     def _grader(self, folder: Path) -> Grader:

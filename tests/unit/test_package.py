@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 PUBLIC = [
     *("BackendOptions", "Budget", "Candidate", "CellSpace", "Evaluation", "Evolution", "Example", "FunctionTask"),
     *("LocalSearch", "Numbers", "Opro", "OptipromptError", "Outcome", "Permutation", "PromptTask", "Random", "Result"),
-    *("Space", "Splits", "Task", "Text", "Trajectory", "Trial", "Usage", "backend", "graders", "load_examples"),
-    *("load_task", "optimize", "resume"),
+    *("Space", "Splits", "Task", "Text", "Trajectory", "Trial", "Usage", "backend", "evaluate", "graders"),
+    *("load_examples", "load_task", "optimize", "resume"),
 ]
 
 

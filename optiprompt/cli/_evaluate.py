@@ -1,0 +1,128 @@
+"""The command that measures given candidates: evaluate."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from optiprompt.cli._app import AsJson, Device, Display, DType, RunDir, app, run_folder
+from optiprompt.cli._optimize import Interrupted, _given, _pairs
+from optiprompt.errors import OptipromptError, UsageError
+
+if TYPE_CHECKING:
+    from optiprompt.measurement import Measurement
+
+
+@app.command()
+def evaluate(
+    task: Annotated[str, typer.Argument(help="A shipped prompt task (`optiprompt tasks` lists them) or a YAML file.")],
+    candidates: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--candidate",
+            metavar="TEXT|@FILE|RUN",
+            help="An instruction, a text file that holds it, or a run, whose best candidate is taken; may be given "
+            "several times. Default: the task's first starting candidate.",
+        ),
+    ] = None,
+    scorer: Annotated[
+        str | None, typer.Option(help="The model that is instructed and graded: openai:NAME[@URL], hf:... or smollm2.")
+    ] = None,
+    split: Annotated[Literal["train", "dev", "test"], typer.Option(help="The examples that are asked.")] = "test",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many examples of the split.")] = None,
+    position: Annotated[
+        Literal["before_Q", "Q_begin", "Q_end", "A_begin"] | None, typer.Option(help="Where the instruction stands.")
+    ] = None,
+    min_score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Exit with 1 if a candidate scores below this.")
+    ] = None,
+    train: Annotated[int | None, typer.Option(min=0, help="Examples in the train split.")] = None,
+    dev: Annotated[int | None, typer.Option(min=0, help="Examples in the dev split.")] = None,
+    test: Annotated[int | None, typer.Option(min=0, help="Examples in the test split.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field of the task's YAML otherwise.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Calls to a server under way at once.")] = 16,
+    timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that one call may take.")] = 120.0,
+    extra: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A further field of the requests to a server.")
+    ] = None,
+    device: Device = "auto",
+    dtype: DType = "auto",
+    run_dir: RunDir = None,
+    display: Display = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure instructions on a split of a prompt task; several are compared on the same examples.
+
+    Example: optiprompt evaluate multiarith --candidate RUN --scorer openai:gpt-4.1-nano --min-score 0.8
+    """
+    from optiprompt import evaluation
+    from optiprompt.api import backend, new_folder
+    from optiprompt.backends.base import BackendOptions
+    from optiprompt.report.display import choose
+    from optiprompt.report.evaluate import Meter, show, to_json
+    from optiprompt.tasks.loader import load_task
+
+    texts = [_text(each) for each in candidates] if candidates else None
+    fields = {"position": position, "sizes.train": train, "sizes.dev": dev, "sizes.test": test}
+    loaded = load_task(task, {**_given(fields), **_pairs("--set", overrides)})
+    options = BackendOptions(device, dtype, concurrency, timeout, _pairs("--extra", extra))
+    model = backend(scorer, options) if scorer else None
+    folder = run_dir or new_folder(f"evaluate-{loaded.name}")
+    with Meter(choose(display)) as meter:
+        try:
+            done = evaluation.evaluate(
+                loaded, texts, scorer=model, split=split, limit=limit, run_dir=folder, progress=meter
+            )
+        except KeyboardInterrupt:
+            again = f"the same command with --run-dir {shlex.quote(str(folder))} goes on"
+            raise Interrupted(f"interrupted; the replies are kept: {again}") from None
+    if as_json:
+        print(json.dumps(to_json(done), ensure_ascii=False))
+    else:
+        show(done)
+    _judge(done, min_score)
+
+
+class Unsatisfactory(OptipromptError):
+    """A candidate has no score, or too low a one."""
+
+
+def _judge(done: "Measurement", least: float | None) -> None:
+    """Say in one line what is not as it should be.
+
+    Raises:
+        Unsatisfactory: a candidate has no score, or one below `least`.
+    """
+    for each in done.candidates:
+        name = repr(each.candidate[:60])
+        if each.score is None:
+            raise Unsatisfactory(f"the candidate {name} has no score: {each.evaluation.reason}")
+        if least is not None and each.score < least:
+            raise Unsatisfactory(f"the candidate {name} scores {each.score:.4g}, below --min-score {least:g}")
+
+
+def _text(given: str) -> str:
+    """The instruction that is meant: a file's text, a run's best candidate, or the text itself."""
+    from optiprompt.report.summary import best_of
+
+    if given.startswith("@"):
+        try:
+            return Path(given[1:]).expanduser().read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError, RuntimeError) as error:
+            raise UsageError(f"--candidate {given}: {error}: name a text file in UTF-8 behind the @") from None
+    folder = _run_named(given)
+    return best_of(folder).text if folder else given
+
+
+def _run_named(given: str) -> Path | None:
+    """The run's folder; None where the text names none, as most texts do."""
+    if not given.strip():
+        return None
+    try:
+        return run_folder(given)
+    except (UsageError, OSError, ValueError, RuntimeError):  # also a text that cannot be a path
+        return None
