@@ -127,13 +127,22 @@ def run(
         spec: what the command line needs to set the search up again.
         watch: called with each event as it is recorded.
     """
+    check(search)
+    with opened(folder, watch) as store:
+        _start(search, store, spec or {})
+        return in_own_loop(lambda: _run(search, store))
+
+
+def check(search: Search) -> None:
+    """Refuse a search that lacks a model.
+
+    Raises:
+        UsageError: says which one.
+    """
     if search.algorithm.needs_optimizer and search.optimizer is None:
         raise UsageError(f"the algorithm {search.algorithm.name} needs an optimizer: the model that proposes")
     if search.task.needs_scorer and search.scorer is None:
         raise UsageError(f"the task {search.task.name} needs a scorer: the model whose answers are graded")
-    with opened(folder, watch) as store:
-        _start(search, store, spec or {})
-        return in_own_loop(lambda: _run(search, store))
 
 
 async def _run(search: Search, store: Run) -> Result:

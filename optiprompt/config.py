@@ -1,7 +1,7 @@
 """What the command line asks for, kept in the run so that `resume` can set the search up again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,12 @@ from optiprompt.events import Extended, Started
 from optiprompt.loop import Search
 from optiprompt.plugins import find
 from optiprompt.store import Watch, read_events
-from optiprompt.tasks.loader import load_task
+from optiprompt.tasks.loader import field_names, load_task
+
+# What can be varied beside the algorithm's settings and the task's fields, and where it stands in a plan.
+PARTS = ("algorithm", "optimizer", "scorer")
+LIMITS = {"steps": "steps", "max-evaluations": "evaluations"}
+SIZES = {name: f"sizes.{name}" for name in ("train", "dev", "test")}
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,70 @@ class Plan:
         scorer = optimizer if self.scorer == self.optimizer and optimizer else self._connect(self.scorer)
         return Search(task, chosen, self.budget, optimizer, scorer if task.needs_scorer else None, self.seed)
 
+    def varied(self, name: str, value: Any) -> "Plan":
+        """The plan with one thing otherwise, as `optiprompt sweep --vary NAME=VALUE,...` names it.
+
+        Args:
+            name: `algorithm`, `optimizer`, `scorer`, `steps`, `max-evaluations`, `train`, `dev`, `test`, a setting of
+                the plan's algorithm, or a field of the task's YAML (`sizes.train` is train in sizes).
+            value: its value; whether it fits shows when the search is set up.
+
+        Raises:
+            UsageError: nothing has that name, or a limit or a name is none.
+        """
+        changed: dict[str, Any]
+        settings = _setting_names(self.algorithm)
+        if name in PARTS:
+            if not isinstance(value, str):
+                raise UsageError(f"{name} takes a name, not {value!r}")
+            changed = {name: value}
+        elif name in LIMITS:
+            changed = {"budget": _limited(self.budget, name, value)}
+        elif name.replace("-", "_") in settings:
+            changed = {"settings": {**self.settings, name.replace("-", "_"): value}}
+        else:
+            path = SIZES.get(name, name)
+            task_fields = field_names(self.task)
+            if path.partition(".")[0] not in task_fields:
+                near = get_close_matches(name, [*PARTS, *LIMITS, *SIZES, *settings, *task_fields], n=1)
+                has = f"{self.algorithm} has {', '.join(settings) or 'none'}, the task {', '.join(task_fields)}"
+                hint = f"did you mean {near[0]!r}?" if near else has
+                raise UsageError(f"{name!r} is no setting of {self.algorithm} and no field of {self.task}: {hint}")
+            changed = {"overrides": {**self.overrides, path: value}}
+        return replace(self, **changed)
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, from which `planned` makes it again."""
         return dict(TypeAdapter(Plan).dump_python(self, mode="json"))
 
+    @property
+    def models(self) -> frozenset[str]:
+        """The specs of the models that `search` connects to."""
+        return frozenset(spec for spec in (self._proposer, self.scorer) if spec)
+
+    @property
+    def searcher(self) -> str:
+        """What searches, for tables: `opro with smollm2`."""
+        return f"{self.algorithm} with {self._proposer}" if self._proposer else self.algorithm
+
+    @property
+    def _proposer(self) -> str | None:
+        return self.optimizer if find("algorithms", self.algorithm).ALGORITHM.needs_optimizer else None
+
     def _connect(self, spec: str | None) -> Backend | None:
         return backend(spec, self.options) if spec else None
+
+
+def _setting_names(algorithm: str) -> list[str]:
+    return [each.name for each in fields(find("algorithms", algorithm).ALGORITHM)]
+
+
+def _limited(budget: Budget, name: str, value: Any) -> Budget:
+    try:
+        limited: Budget = TypeAdapter(Budget).validate_python({**asdict(budget), LIMITS[name]: value})
+    except ValidationError:
+        raise UsageError(f"{name} takes a whole number, not {value!r}") from None
+    return limited
 
 
 def make_algorithm(name: str, settings: Mapping[str, Any], preset: str | None = None) -> Algorithm:
@@ -75,7 +138,7 @@ def make_algorithm(name: str, settings: Mapping[str, Any], preset: str | None = 
         UsageError: no such algorithm or setting, or a bad value.
     """
     kind = find("algorithms", name).ALGORITHM
-    known = [each.name for each in fields(kind)]
+    known = _setting_names(name)
     for setting in settings:
         if setting not in known:
             near = get_close_matches(setting, known, n=1)

@@ -8,6 +8,8 @@ from optiprompt.errors import DataError
 
 _PACKAGE = Path(__file__).parent
 
+SWEEP = "sweep.json"  # in a folder that holds several runs
+
 
 @cache
 def shipped(kind: str) -> Path:

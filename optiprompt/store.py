@@ -39,16 +39,7 @@ class Run:
             self._open(folder)
 
     def _open(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(folder / ".lock")
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RunError(f"{folder} is in use by another process: wait for it or stop it") from error
-        except OSError as error:
-            raise RunError(
-                f"{folder} cannot be written: {error.strerror or error}: choose another --run-dir"
-            ) from error
+        self._lock = lock(folder)
         try:
             self._events = Journal(folder / "events.jsonl")
             self.replies = Journal(folder / "replies.jsonl")
@@ -86,6 +77,23 @@ class Run:
             self._lock.release()
 
 
+def lock(folder: Path) -> FileLock:
+    """Make a folder where there is none, and take it for this process until the lock is released.
+
+    Raises:
+        RunError: it is in use, or cannot be written.
+    """
+    held = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"{folder} is in use by another process: wait for it or stop it") from error
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}: choose another --run-dir") from error
+    return held
+
+
 @contextmanager
 def opened(folder: Path | None, watch: Watch | None = None) -> Iterator[Run]:
     """A run that is closed at the end of the block.
@@ -111,7 +119,7 @@ def read_events(folder: Path) -> list[Event]:
     return _decode(folder, read(folder / "events.jsonl"))
 
 
-OURS = ("events.jsonl", "replies.jsonl", ".lock", "baselines.png", "baselines.svg")
+OURS = ("events.jsonl", "replies.jsonl", ".lock", "baselines.png", "baselines.svg", "curves.png", "curves.svg")
 
 
 def delete(folder: Path) -> None:

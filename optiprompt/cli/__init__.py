@@ -8,7 +8,10 @@ import typer
 from typer.exceptions import TyperException
 
 # Importing the modules registers their commands, in this order.
-from optiprompt.cli import _evaluate, _optimize, _runs, _setup  # noqa: F401
+from optiprompt.cli import _optimize  # noqa: F401
+
+# isort: split
+from optiprompt.cli import _evaluate, _runs, _setup, _sweep  # noqa: F401
 from optiprompt.cli._app import app
 from optiprompt.errors import OptipromptError, UsageError
 

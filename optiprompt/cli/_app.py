@@ -31,8 +31,12 @@ Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Whe
 DType = Annotated[Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="Precision of local models.")]
 
 
-def run_folder(run: str) -> Path:
+def run_folder(run: str, *marks: str) -> Path:
     """The folder of a run, given as a path or as a name under the runs folder.
+
+    Args:
+        run: path or name.
+        marks: files one of which the folder must hold; by default a run's events.
 
     Raises:
         UsageError: there is none.
@@ -40,6 +44,6 @@ def run_folder(run: str) -> Path:
     from optiprompt.resources import runs_folder
 
     for folder in (Path(run).expanduser(), runs_folder() / run):
-        if (folder / "events.jsonl").is_file():
+        if any((folder / mark).is_file() for mark in marks or ("events.jsonl",)):
             return folder
     raise UsageError(f"no run {run!r} here or under {runs_folder()}: `optiprompt runs` lists them")

@@ -10,7 +10,8 @@ import typer
 
 from optiprompt.cli._app import AsJson, Device, Display, DType, Evaluations, RunDir, RunName, Steps, app, run_folder
 from optiprompt.cli._settings import with_settings
-from optiprompt.errors import OptipromptError, UsageError
+from optiprompt.errors import OptipromptError, RunError, UsageError
+from optiprompt.resources import SWEEP
 
 if TYPE_CHECKING:
     from optiprompt.api import Result
@@ -71,6 +72,7 @@ def run(
     preset: Annotated[
         Literal["reference"] | None, typer.Option(help="Start from the settings of the published OPRO system.")
     ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs with SEED, SEED+1, ... in one folder, and a table.")] = 1,
     train: Annotated[int | None, typer.Option(min=1, help="Prompt tasks: examples the search scores on.")] = None,
     dev: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept to choose by.")] = None,
     test: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept for the end.")] = None,
@@ -113,7 +115,12 @@ def run(
         budget=Budget(20 if steps is None and max_evaluations is None else steps, max_evaluations, patience, target),
         options=BackendOptions(device, dtype, concurrency, timeout, _pairs("--extra", extra)),
     )
-    _report(_run(plan.search(), plan, run_dir, display), as_json)
+    if repeats > 1:
+        from optiprompt.cli._sweep import repeat
+
+        repeat(plan, repeats, run_dir, display, as_json)
+    else:
+        _single(plan, run_dir, display, as_json)
 
 
 @app.command()
@@ -124,12 +131,26 @@ def resume(
     display: Display = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a run; what is on disk is neither evaluated nor asked again."""
+    """Go on with a run or a sweep; what is on disk is neither evaluated nor asked again."""
     from optiprompt.config import planned
 
-    folder = run_folder(run)
-    plan = planned(folder, steps=steps, evaluations=max_evaluations)
-    _report(_run(plan.search(), plan, folder, display), as_json)
+    folder = run_folder(run, "events.jsonl", SWEEP)
+    if (folder / SWEEP).is_file():
+        from optiprompt.cli._sweep import resume_sweep
+
+        resume_sweep(folder, steps, max_evaluations, display, as_json)
+    else:
+        _single(planned(folder, steps=steps, evaluations=max_evaluations), folder, display, as_json)
+
+
+def _single(plan: "Plan", run_dir: Path | None, display: Any, as_json: bool) -> None:
+    """One run, and what the command says at its end."""
+    from optiprompt.cli._sweep import show_own_table
+
+    search = plan.search()
+    result = _run(search, plan, run_dir, display)
+    _report(result, as_json)
+    show_own_table(plan, search.task, result, quiet=as_json)
 
 
 def _run(search: "Search", plan: "Plan", run_dir: Path | None, display: Any) -> "Result":
@@ -138,6 +159,8 @@ def _run(search: "Search", plan: "Plan", run_dir: Path | None, display: Any) -> 
     from optiprompt.store import read_events
 
     folder = run_dir or new_folder(search.task.name)
+    if (folder / SWEEP).is_file():
+        raise RunError(f"{folder} holds several runs: choose another --run-dir, or `optiprompt resume` it")
     with Display(choose(display), search.budget, search.task.direction) as watch:
         if (folder / "events.jsonl").is_file():
             watch.catch_up(read_events(folder))

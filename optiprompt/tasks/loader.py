@@ -69,6 +69,12 @@ def shipped_names() -> Iterator[tuple[str, str]]:
             yield name, about
 
 
+def field_names(name: str) -> list[str]:
+    """The fields that the YAML of a task may have, as far as its kind says."""
+    kind = _read(_locate(name)[0]).get("kind")
+    return _known(find("tasks", kind).Spec, []) if isinstance(kind, str) else []
+
+
 def _set(fields: dict[str, Any], path: list[str], value: Any) -> None:
     for each in path[:-1]:
         inner = fields.get(each)

@@ -159,7 +159,7 @@ def test_the_env_file_is_read_and_the_environment_goes_first(
     assert "secret-key" not in out
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["doctor"], ["tasks"]])
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["sweep", "--help"], ["doctor"], ["tasks"]])
 def test_help_and_lists_import_no_heavy_library(words: list[str]) -> None:
     script = (
         "import sys; from optiprompt import cli\n"
