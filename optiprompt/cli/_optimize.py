@@ -8,7 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from optiprompt.cli._app import AsJson, Device, Display, DType, Evaluations, RunDir, RunName, Steps, app, run_folder
+from optiprompt.cli._app import (
+    AsJson,
+    Calls,
+    Device,
+    Display,
+    DType,
+    Evaluations,
+    Minutes,
+    RunDir,
+    RunName,
+    Steps,
+    Tokens,
+    Usd,
+    app,
+    run_folder,
+)
 from optiprompt.errors import OptipromptError, UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +76,10 @@ def run(
     algorithm: Annotated[str, typer.Option(help="opro, random, evolution or local-search.")] = "opro",
     steps: Steps = None,
     max_evaluations: Evaluations = None,
+    max_calls: Calls = None,
+    max_tokens: Tokens = None,
+    max_usd: Usd = None,
+    max_minutes: Minutes = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many steps without a better score.")
     ] = None,
@@ -85,6 +104,9 @@ def run(
     device: Device = "auto",
     dtype: DType = "auto",
     run_dir: RunDir = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what the run would cost in calls, tokens and money; ask no model.")
+    ] = False,
     display: Display = None,
     as_json: AsJson = False,
 ) -> None:
@@ -114,10 +136,30 @@ def run(
         },
         settings=_given(settings),
         seed=seed,
-        budget=Budget(20 if steps is None and max_evaluations is None else steps, max_evaluations, patience, target),
+        budget=Budget(
+            steps=20 if steps is None and max_evaluations is None else steps,
+            evaluations=max_evaluations,
+            patience=patience,
+            target=target,
+            calls=max_calls,
+            tokens=max_tokens,
+            usd=max_usd,
+            minutes=max_minutes,
+        ),
         options=BackendOptions(device, dtype, concurrency, timeout, _pairs("--extra", extra)),
     )
-    _report(_run(plan.search(), plan, run_dir, display), as_json)
+    search = plan.search()
+    if dry_run:
+        _forecast(search, as_json)
+    else:
+        _report(_run(search, plan, run_dir, display), as_json)
+
+
+def _forecast(search: "Search", as_json: bool) -> None:
+    from optiprompt.forecast import forecast
+
+    expected = forecast(search)
+    print(json.dumps(expected.to_json(), ensure_ascii=False) if as_json else expected.text())
 
 
 @app.command()
@@ -125,6 +167,10 @@ def resume(
     run: RunName,
     steps: Steps = None,
     max_evaluations: Evaluations = None,
+    max_calls: Calls = None,
+    max_tokens: Tokens = None,
+    max_usd: Usd = None,
+    max_minutes: Minutes = None,
     display: Display = None,
     as_json: AsJson = False,
 ) -> None:
@@ -132,7 +178,8 @@ def resume(
     from optiprompt.config import planned
 
     folder = run_folder(run)
-    plan = planned(folder, steps=steps, evaluations=max_evaluations)
+    totals = {"steps": steps, "evaluations": max_evaluations, "calls": max_calls, "tokens": max_tokens}
+    plan = planned(folder, {**totals, "usd": max_usd, "minutes": max_minutes})
     _report(_run(plan.search(), plan, folder, display), as_json)
 
 
@@ -158,9 +205,13 @@ class Interrupted(OptipromptError):
 
 
 def _report(result: "Result", as_json: bool) -> None:
-    from optiprompt.report.summary import best_of, show
+    from optiprompt.report.summary import Best, best_of, show
 
-    if as_json:
+    if as_json and result.best is None:  # the budget was spent before anything had a score
+        print(
+            json.dumps({**dict.fromkeys(Best.__dataclass_fields__), "status": "finished", "run": str(result.run_dir)})
+        )
+    elif as_json:
         print(json.dumps(asdict(best_of(result.run_dir or Path())), ensure_ascii=False))
     else:
         show(result)
