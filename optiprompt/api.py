@@ -13,14 +13,17 @@ from typing import Any, TypeVar
 
 from optiprompt.algorithms.base import Algorithm
 from optiprompt.algorithms.opro import Opro
+from optiprompt.backends._metered import metered
 from optiprompt.backends._recorded import Recorded
 from optiprompt.backends.base import Backend, BackendOptions
 from optiprompt.budget import Budget
-from optiprompt.candidate import Trial
+from optiprompt.candidate import Trial, Usage
 from optiprompt.errors import RunError, UsageError
 from optiprompt.events import Extended, Started
 from optiprompt.loop import Search, run_search
+from optiprompt.meter import Meter, metering
 from optiprompt.plugins import find
+from optiprompt.prices import Price, known_prices
 from optiprompt.resources import runs_folder
 from optiprompt.store import Run, Watch, opened
 from optiprompt.tasks.base import Task
@@ -41,12 +44,16 @@ class Result:
         trajectory: every trial.
         stop_reason: why the search ended, in words.
         run_dir: the run's folder; None for a search in memory only.
+        usage: calls and tokens of the whole run, those of calls that failed included.
+        usd: US dollars of the whole run; None where a price is not known.
     """
 
     best: Trial | None
     trajectory: Trajectory
     stop_reason: str
     run_dir: Path | None
+    usage: Usage
+    usd: float | None
 
 
 def backend(spec: str, options: BackendOptions | None = None) -> Backend:
@@ -87,7 +94,7 @@ def optimize(
         optimizer: the model that proposes.
         scorer: the model that is instructed and graded, for prompt tasks.
         algorithm: what proposes; `Opro()` by default.
-        steps: optimization steps in all; 20 by default, no limit where the budget names evaluations.
+        steps: optimization steps in all; 20 by default, no limit where a budget is given.
         seed: fixes every random choice.
         budget: what the run may spend.
         run_dir: the run's folder; a new one under `OPTIPROMPT_RUNS` (or ./runs) by default.
@@ -128,9 +135,11 @@ def run(
         watch: called with each event as it is recorded.
     """
     check(search)
+    prices = prices_of(search)
     with opened(folder, watch) as store:
         _start(search, store, spec or {})
-        return in_own_loop(lambda: _run(search, store))
+        meter = Meter(search.budget, prices, store.replies, store.events)
+        return in_own_loop(lambda: _run(search, store, meter))
 
 
 def check(search: Search) -> None:
@@ -145,7 +154,17 @@ def check(search: Search) -> None:
         raise UsageError(f"the task {search.task.name} needs a scorer: the model whose answers are graded")
 
 
-async def _run(search: Search, store: Run) -> Result:
+def prices_of(search: Search) -> dict[str, Price | None]:
+    """The prices of the search's models by name; None where one is not known.
+
+    Raises:
+        UsageError: the budget of money cannot be kept, or the user's file of prices cannot be read.
+    """
+    models = (search.optimizer, search.scorer, getattr(search.task, "judge", None))
+    return known_prices(search.budget, sorted({each.name for each in models if each is not None}))
+
+
+async def _run(search: Search, store: Run, meter: Meter) -> Result:
     optimizer, scorer = _recorded(search.optimizer, store), _recorded(search.scorer, store)
     if search.optimizer is search.scorer:
         scorer = optimizer
@@ -153,18 +172,19 @@ async def _run(search: Search, store: Run) -> Result:
         # What fetches or loads a model happens beside the loop, so that Ctrl-C is heard.
         await in_thread(lambda: (optimizer.proposes, optimizer.context))
     try:
-        trajectory, reason = await run_search(replace(search, optimizer=optimizer, scorer=scorer), store)
+        with metering(meter):
+            trajectory, reason = await run_search(replace(search, optimizer=optimizer, scorer=scorer), store)
     finally:
         for each in (optimizer, scorer):
             if each is not None:
                 await each.aclose()
-    return Result(trajectory.best, trajectory, reason, store.folder)
+    return Result(trajectory.best, trajectory, reason, store.folder, meter.total(), meter.usd)
 
 
 def _recorded(backend: Backend | None, store: Run) -> Backend | None:
-    if backend is None or store.replies is None:
-        return backend
-    return Recorded(backend, store.replies)
+    if backend is None:
+        return None
+    return Recorded(metered(backend), store.replies) if store.replies is not None else metered(backend)
 
 
 def _start(search: Search, store: Run, spec: Mapping[str, Any]) -> None:

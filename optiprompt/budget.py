@@ -9,6 +9,8 @@ from optiprompt.trajectory import Trajectory
 BARREN_STEPS = 20
 FAILING_STEPS = 5
 FAILURES = 20
+# Each of these ends a run in the end; patience and target may never.
+ENDS = ("steps", "evaluations", "calls", "tokens", "usd", "minutes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +22,34 @@ class Budget:
         evaluations: unique candidates scored, the starting candidates included.
         patience: stop after this many steps in a row without a better score.
         target: stop when the best score is this good or better.
+        calls: requests sent to optimizer and scorer together, those that failed included; never one over.
+        tokens: of prompts and replies.
+        usd: US dollars; the price of each model must be known (prices.py).
+        minutes: of the time in which the run is at work.
     """
 
     steps: int | None = None
     evaluations: int | None = None
     patience: int | None = None
     target: float | None = None
+    calls: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+    minutes: float | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 0), ("evaluations", 1), ("patience", 1)):
+        for name, least in (("steps", 0), ("evaluations", 1), ("patience", 1), ("calls", 1), ("tokens", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{name} must be at least {least}, not {value}")
         if self.target is not None and not math.isfinite(self.target):
             raise UsageError(f"target must be a finite number, not {self.target}")
-        if self.steps is None and self.evaluations is None:
-            raise UsageError("a run needs an end: give steps or evaluations")
+        for name in ("usd", "minutes"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{name} must be a finite number above 0, not {value}")
+        if all(getattr(self, name) is None for name in ENDS):
+            raise UsageError(f"a run needs an end: give one of {', '.join(ENDS)}")
 
     def room(self, trajectory: Trajectory, wanted: int) -> int:
         """How many of the wanted new candidates may still be evaluated."""

@@ -153,8 +153,12 @@ def make_algorithm(name: str, settings: Mapping[str, Any], preset: str | None = 
     return algorithm
 
 
-def planned(folder: Path, *, steps: int | None = None, evaluations: int | None = None) -> Plan:
-    """The plan that made a run, with new totals where given.
+def planned(folder: Path, totals: Mapping[str, float | None] | None = None) -> Plan:
+    """The plan that made a run.
+
+    Args:
+        folder: the run's.
+        totals: new ones, by the names of the fields of `Budget`; None keeps the run's.
 
     Raises:
         RunError: there is no run in the folder, or it was started from Python.
@@ -171,25 +175,37 @@ def planned(folder: Path, *, steps: int | None = None, evaluations: int | None =
         plan: Plan = TypeAdapter(Plan).validate_python(specs[-1])
     except ValidationError as error:
         raise RunError(f"{folder}: its settings cannot be read: {error.errors()[0]['msg']}") from None
-    given = {"steps": steps, "evaluations": evaluations}
-    budget = replace(plan.budget, **{name: value for name, value in given.items() if value is not None})
-    return replace(plan, budget=budget)
+    given: dict[str, Any] = {name: value for name, value in (totals or {}).items() if value is not None}
+    return replace(plan, budget=replace(plan.budget, **given))
 
 
 def resume(
-    run_dir: str | Path, *, steps: int | None = None, evaluations: int | None = None, watch: Watch | None = None
+    run_dir: str | Path,
+    *,
+    steps: int | None = None,
+    evaluations: int | None = None,
+    calls: int | None = None,
+    tokens: int | None = None,
+    usd: float | None = None,
+    minutes: float | None = None,
+    watch: Watch | None = None,
 ) -> Result:
     """Go on with a run that the command line started; what is on disk is neither evaluated nor asked again.
 
     Args:
         run_dir: the run's folder.
         steps: a new total; that of the run by default.
-        evaluations: likewise.
+        evaluations: likewise, as all others; see `Budget`.
+        calls: requests to the models.
+        tokens: of prompts and replies.
+        usd: US dollars.
+        minutes: of work.
         watch: called with each event as it is recorded.
 
     Raises:
         RunError: no such run, or it was started from Python.
     """
     folder = Path(run_dir)
-    plan = planned(folder, steps=steps, evaluations=evaluations)
+    totals = {"steps": steps, "evaluations": evaluations, "calls": calls, "tokens": tokens}
+    plan = planned(folder, {**totals, "usd": usd, "minutes": minutes})
     return run(plan.search(), folder, spec=plan.to_json(), watch=watch)

@@ -5,12 +5,15 @@
     +-- DataError              a data file or data set cannot be read
     +-- RunError               a run folder is locked, damaged or belongs to another search
     +-- SearchFailed           step after step failed; the message carries the root cause
+    +-- BudgetSpent            no further call is allowed; inside a run only, which it ends in the normal way
     +-- BackendError           a model could not be asked
         +-- FatalBackendError  asking again cannot help: bad key, unknown model, exhausted quota
         +-- PromptTooLong      this one prompt does not fit into the model's context
 
 `ParseError` stands apart: it is the normal answer of a space to text that is not one of its candidates.
 """
+
+from typing import Any
 
 
 class OptipromptError(Exception):
@@ -35,6 +38,18 @@ class RunError(OptipromptError):
 
 class SearchFailed(OptipromptError):
     """Five steps in a row in which every call or every evaluation failed."""
+
+
+class BudgetSpent(OptipromptError):
+    """The run may spend no more; no error of a model, so nothing tries again or takes it for a failed example.
+
+    Attributes:
+        replies: those to the same request that came before, by sample: they are paid, and kept.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.replies: dict[int, Any] = {}
 
 
 class BackendError(OptipromptError):

@@ -94,6 +94,7 @@ class Stepped:
         mean: mean score of the step's new candidates.
         evaluations: unique evaluations so far.
         usage: model calls so far, of proposals and evaluations together.
+        usd: US dollars so far; None where nothing costs money or a price is not known.
     """
 
     step: int
@@ -104,6 +105,7 @@ class Stepped:
     invalid: int
     failed: int
     usage: Usage = Usage()
+    usd: float | None = None
     time: str = ""
     type: Literal["stepped"] = "stepped"
 

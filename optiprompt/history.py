@@ -36,6 +36,18 @@ def complete(task: Task, trajectory: Trajectory, step: int, finished: Unfinished
     return trials
 
 
+def add_part(task: Task, trajectory: Trajectory, unfinished: Unfinished) -> None:
+    """Add what was evaluated of the step in which the budget ended, so that the best of it counts."""
+    trials = [
+        Trial(
+            item.proposal, task.space.candidate(item.proposal.text), unfinished.evaluations[index], trajectory.steps + 1
+        )
+        for index, item in enumerate(unfinished.checked)
+        if index in unfinished.evaluations
+    ]
+    trajectory.add_step(trials, complete=False)
+
+
 def replay(task: Task, searcher: Searcher, events: Sequence[Event]) -> tuple[Trajectory, Unfinished | None]:
     """Rebuild from the recorded events where a search stands, telling the searcher every step.
 

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from optiprompt import meter
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
 from optiprompt.backends.base import Backend
 from optiprompt.budget import Budget, hopeless
 from optiprompt.candidate import Candidate, Proposal, Trial
-from optiprompt.errors import OptipromptError, ParseError, SearchFailed
+from optiprompt.errors import BudgetSpent, OptipromptError, ParseError, SearchFailed
 from optiprompt.events import Checked, Evaluated, Proposed, Stepped
-from optiprompt.history import Unfinished, complete, replay
+from optiprompt.history import Unfinished, add_part, complete, replay
 from optiprompt.spaces.base import Space
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
@@ -70,16 +71,24 @@ async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
     searcher = search.algorithm.begin(Setting(search.task, search.optimizer, search.seed, search.budget.steps))
     trajectory, unfinished = replay(search.task, searcher, run.events)
     while (reason := over(search, trajectory)) is None:
+        meter.at_work()
         step = trajectory.steps + 1
-        if unfinished is None:
-            unfinished = Unfinished(await propose(search, searcher, trajectory, run))
-        await evaluate(search, step, unfinished, run)
+        try:
+            if unfinished is None:
+                unfinished = Unfinished(await propose(search, searcher, trajectory, run))
+            await evaluate(search, step, unfinished, run)
+        except BudgetSpent as error:
+            reason = meter.spent() or str(error)
+            break
         trials = complete(search.task, trajectory, step, unfinished)
         searcher.tell(trials)
         run.append(summary(trajectory, trials), durable=True)
         unfinished = None
         if cause := hopeless(trajectory):
             raise SearchFailed(cause)
+    if unfinished is not None:
+        add_part(search.task, trajectory, unfinished)
+        return trajectory, reason
     if trajectory.best is None and trajectory.rejected:
         raise SearchFailed(f"nothing could be scored: {trajectory.rejected[-1].evaluation.reason}")
     # Only failed calls: a candidate that could not be scored is data, and says nothing of the set-up.
@@ -93,7 +102,7 @@ def over(search: Search, trajectory: Trajectory) -> str | None:
     """Why the search ends now; None while it goes on."""
     if search.task.solved(trajectory):
         return "the optimum is found"
-    return search.budget.spent(trajectory)
+    return search.budget.spent(trajectory) or meter.spent()
 
 
 async def propose(search: Search, searcher: Searcher, trajectory: Trajectory, run: Run) -> tuple[Checked, ...]:
@@ -145,15 +154,22 @@ async def evaluate(search: Search, step: int, unfinished: Unfinished, run: Run) 
         for index, item in enumerate(unfinished.checked)
         if item.fate == "new" and index not in unfinished.evaluations
     }
+    spent: BudgetSpent | None = None
     running = [asyncio.ensure_future(search.task.evaluate(each, search.scorer)) for each in candidates.values()]
     try:
         for (index, candidate), evaluation in zip(candidates.items(), running, strict=True):
-            unfinished.evaluations[index] = await evaluation
+            try:
+                unfinished.evaluations[index] = await evaluation
+            except BudgetSpent as error:
+                spent = error  # the others' calls are paid: those that get all their replies count
+                continue
             run.append(Evaluated(step, index, candidate.key, candidate.text, evaluation.result()))
     finally:
         for evaluation in running:
             evaluation.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+    if spent is not None:
+        raise spent
 
 
 def summary(trajectory: Trajectory, trials: Sequence[Trial]) -> Stepped:
@@ -170,4 +186,5 @@ def summary(trajectory: Trajectory, trials: Sequence[Trial]) -> Stepped:
         invalid=sum(trial.evaluation.status == "invalid" for trial in fresh),
         failed=sum(trial.evaluation.status == "failed" for trial in fresh),
         usage=trajectory.usage,
+        usd=meter.money(),
     )

@@ -23,7 +23,7 @@ class OproSettings:
         exemplars: how many examples of the task it shows.
         temperature: of the sampling; by default 1.0 in a chat and 1.5 where a list is continued, as in the paper.
         temperature_end: the temperature rises (or falls) to this one over the steps of the run.
-        max_tokens: the longest reply, in tokens.
+        reply_tokens: the longest reply, in tokens.
         style: of the meta-prompt: `chat` asks, `bracketed` asks for the answer in square brackets,
             `pretrained` is a list to continue; `auto` takes the one in which the model proposes best.
         order: of the candidates listed, by their scores.
@@ -48,7 +48,7 @@ class OproSettings:
     exemplars: int = 3
     temperature: float | None = None
     temperature_end: float | None = None
-    max_tokens: int = 512
+    reply_tokens: int = 512
     style: Literal["auto", "chat", "bracketed", "pretrained"] = "auto"
     order: Order = "ascending"
     scores: Scores = "auto"
@@ -63,7 +63,7 @@ class OproSettings:
     widening: float = 0.1
 
     def __post_init__(self) -> None:
-        least = {"proposals": 1, "shown": 0, "exemplars": 0, "temperature": 0, "temperature_end": 0, "max_tokens": 1}
+        least = {"proposals": 1, "shown": 0, "exemplars": 0, "temperature": 0, "temperature_end": 0, "reply_tokens": 1}
         for field, low in {**least, "buckets": 1, "rejected": 0, "oversampling": 1, "widening": 0}.items():
             value = getattr(self, field)
             if value is not None and not low <= value < math.inf:

@@ -31,8 +31,8 @@ class Trajectory:
         self.best: Trial | None = None
         self._by_key: dict[str, Trial] = {}
 
-    def add_step(self, trials: Sequence[Trial]) -> None:
-        """Append a completed step."""
+    def add_step(self, trials: Sequence[Trial], complete: bool = True) -> None:
+        """Append a step; `complete` is False for what there is of the one in which the run ended."""
         self.trials.extend(trials)
         fresh = [trial for trial in trials if trial.key is not None and not trial.duplicate]
         self._by_key.update({trial.key: trial for trial in fresh if trial.key is not None})
@@ -41,7 +41,7 @@ class Trajectory:
                 self.best = trial
         self.usage = sum((trial.proposal.usage for trial in trials), self.usage)
         self.usage = sum((trial.evaluation.usage for trial in fresh), self.usage)
-        self.steps += 1
+        self.steps += complete
         self.barren = 0 if fresh else self.barren + 1
         tried = [trial for trial in trials if not trial.duplicate]
         if tried and all(trial.evaluation.status == "failed" for trial in tried):

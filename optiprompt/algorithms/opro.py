@@ -99,7 +99,7 @@ class OproSearcher(Searcher):
 
     def _request(self, trajectory: Trajectory, rng: random.Random) -> Request:
         settings, task = self._settings, self._setting.task
-        room = self._optimizer.context - settings.max_tokens
+        room = self._optimizer.context - settings.reply_tokens
         meta = MetaPrompt(settings, self._style)
         continuing = self._style == "pretrained"
         open_line = settings.aim or task.space.kind != "text"
@@ -107,7 +107,7 @@ class OproSearcher(Searcher):
         grammar = task.space.grammar if decoded else None
         return Request(
             prompt=meta.build(task, trajectory, self._optimizer, room, rng, self._setting.seed),
-            max_tokens=settings.max_tokens,
+            max_tokens=settings.reply_tokens,
             temperature=self._temperature(trajectory),
             stop=(("\n", "</TEXT>") if open_line else ("</TEXT>",)) if continuing else (),
             grammar=grammar,

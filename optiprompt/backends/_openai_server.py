@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from optiprompt import meter
 from optiprompt.backends import _openai_errors as errors
 from optiprompt.backends._limits import AdaptiveLimit
+from optiprompt.errors import BudgetSpent
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -109,7 +111,11 @@ class Server:
         link = await self._link()
         async with link.lock:
             if link.models is None:
-                link.models = (await self._ask_models(link.client),)
+                try:
+                    async with meter.request(self.url, 0, 0):
+                        link.models = (await self._ask_models(link.client),)
+                except BudgetSpent:
+                    return None
             return link.models[0]
 
     async def _ask_models(self, client: "AsyncOpenAI") -> list[str] | None:

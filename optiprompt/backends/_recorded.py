@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 from optiprompt.backends.base import Backend, Form, Reply, Request
 from optiprompt.candidate import Usage
-from optiprompt.errors import RunError
+from optiprompt.errors import BudgetSpent, RunError
 from optiprompt.journal import Journal
 
 
@@ -24,7 +24,7 @@ class Recorded:
             self._load(record)
 
     def _load(self, record: dict[str, object]) -> None:
-        if record.get("backend") != self.name:
+        if record.get("backend") != self.name:  # another backend's, or a note of the meter
             return
         key = str(record["request"])
         if "prompt" in record:
@@ -68,7 +68,11 @@ class Recorded:
         async with self._under_way.setdefault(key, asyncio.Lock()):
             missing = [sample for sample in samples if (key, sample) not in self._replies]
             if missing:
-                answers = [_clean(reply) for reply in await self._backend.generate(request, missing)]
+                try:
+                    answers = [_clean(reply) for reply in await self._backend.generate(request, missing)]
+                except BudgetSpent as spent:  # a run with a larger budget needs the replies that came before
+                    await self._record(key, request, {s: _clean(reply) for s, reply in spent.replies.items()})
+                    raise
                 replies = dict(zip(missing, answers, strict=True))
                 failed = {sample: reply for sample, reply in replies.items() if reply.finish == "error"}
                 await self._record(key, request, {s: reply for s, reply in replies.items() if s not in failed})

@@ -96,7 +96,11 @@ class BackendOptions:
 
 
 class Backend(Protocol):
-    """A language model that can be asked. The three properties may be plain attributes."""
+    """A language model that can be asked. The three properties may be plain attributes.
+
+    One that sends several requests for a call asks the run's meter before each (meter.py) and says `meters = True`; for
+    all others each call of `generate` counts as one.
+    """
 
     @property
     def name(self) -> str:

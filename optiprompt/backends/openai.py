@@ -12,13 +12,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from optiprompt import meter
 from optiprompt.backends._openai_body import Answer, Choice, Dialect, prompt_text, read
 from optiprompt.backends._openai_errors import Filtered, Refused, TooLong
 from optiprompt.backends._openai_server import Server
 from optiprompt.backends._retry import RetryPolicy, Transient, retry
 from optiprompt.backends.base import BackendOptions, Form, Reply, Request, sample_seed
 from optiprompt.candidate import Usage
-from optiprompt.errors import BackendError, FatalBackendError, UsageError
+from optiprompt.errors import BackendError, BudgetSpent, FatalBackendError, UsageError
 
 _OPENAI = "https://api.openai.com/v1"
 _PATHS: dict[Form, str] = {"chat": "/chat/completions", "continuation": "/completions"}
@@ -84,6 +85,7 @@ class OpenAIBackend:
 
     proposes: Form = "chat"
     decodes = False
+    meters = True
 
     def __init__(
         self, name: str, model: str, server: Server, options: BackendOptions, policy: RetryPolicy | None = None
@@ -114,6 +116,7 @@ class OpenAIBackend:
         Raises:
             FatalBackendError: asking again cannot help: key, model, quota or request refused.
             BackendError: no sample came through.
+            BudgetSpent: the run may send no more; it holds the replies that came before.
         """
         if not samples:
             return []
@@ -125,7 +128,14 @@ class OpenAIBackend:
         if dialect.many and len(samples) > 1:
             replies = await self._call(request, samples, _Sent())
             dialect.many = dialect.many and len(replies) == len(samples)
-        replies += await self._each(request, samples[len(replies) :])
+        each = await self._each(request, samples[len(replies) :])
+        for spent in (reply for reply in each if isinstance(reply, BudgetSpent)):
+            came = zip(samples, [*replies, *each], strict=True)
+            spent.replies = {
+                sample: reply for sample, reply in came if isinstance(reply, Reply) and reply.finish != "error"
+            }
+            raise spent
+        replies += [reply for reply in each if isinstance(reply, Reply)]
         if all(reply.finish == "error" for reply in replies):
             raise BackendError(replies[0].error)
         return replies
@@ -134,13 +144,15 @@ class OpenAIBackend:
         """Close the connections of the running event loop. The backend can be used again afterwards."""
         await self._server.aclose()
 
-    async def _each(self, request: Request, samples: Sequence[int]) -> list[Reply]:
-        """A call for each sample, at once."""
+    async def _each(self, request: Request, samples: Sequence[int]) -> list[Reply | BudgetSpent]:
+        """A call for each sample, at once; `BudgetSpent` in place of those that were not to be sent any more."""
 
-        async def one(sample: int) -> Reply:
+        async def one(sample: int) -> Reply | BudgetSpent:
             sent = _Sent()
             try:
                 return (await self._call(request, [sample], sent))[0]
+            except BudgetSpent as spent:  # returned: raised it would cut the calls that are paid
+                return spent
             except FatalBackendError:
                 raise
             except BackendError as error:
@@ -181,9 +193,13 @@ class OpenAIBackend:
         seed = sample_seed(request.key(self.name), samples[0]) if seeded else None
         while True:
             body = dialect.body(request, len(samples), seed)
-            sent.requests += 1
+            prompt, replies = self.count_tokens(prompt_text(request.prompt)), body.get("n", 1)
             try:
-                text = await self._server.post(_PATHS[form], body)
+                async with meter.request(self.name, prompt, request.max_tokens, replies) as call:
+                    sent.requests += 1
+                    answer = self._read(await self._server.post(_PATHS[form], body), request)
+                    call.took(Usage(1, *self._tokens(answer, request)))
+                    return answer
             except Refused as error:
                 if not dialect.learn(body, error.said, error.parameter):
                     raise
@@ -192,8 +208,6 @@ class OpenAIBackend:
             except TooLong as error:
                 self._context = min(self._context, error.context or self._context)
                 raise
-            else:
-                return self._read(text, request)
 
     def _read(self, text: str, request: Request) -> Answer:
         try:
@@ -205,15 +219,20 @@ class OpenAIBackend:
     def _replies(self, answer: Answer, request: Request, wanted: int, sent: _Sent) -> list[Reply]:
         """The answer's texts, with its usage shared among them: the prompt and the calls are the first one's."""
         choices = answer.choices[:wanted]
-        prompt, completion = answer.prompt_tokens, answer.completion_tokens
-        if prompt is None:
-            prompt = self.count_tokens(prompt_text(request.prompt))
-        if completion is None:
-            completion = sum(self.count_tokens(choice.text) for choice in choices)
+        prompt, completion = self._tokens(answer, request)
         share, rest = divmod(completion, len(choices))
         shares = [share + (place < rest) for place in range(len(choices))]
         usages = [Usage(sent.requests, prompt, shares[0]), *(Usage(0, 0, share) for share in shares[1:])]
         return [Reply(choice.text, choice.finish, usage) for choice, usage in zip(choices, usages, strict=True)]
+
+    def _tokens(self, answer: Answer, request: Request) -> tuple[int, int]:
+        """Tokens of prompt and replies, estimated where the server does not count them."""
+        prompt, completion = answer.prompt_tokens, answer.completion_tokens
+        if prompt is None:
+            prompt = self.count_tokens(prompt_text(request.prompt))
+        if completion is None:
+            completion = sum(self.count_tokens(choice.text) for choice in answer.choices)
+        return prompt, completion
 
 
 def _form(request: Request) -> Form:

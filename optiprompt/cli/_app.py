@@ -27,6 +27,10 @@ Steps = Annotated[int | None, typer.Option(min=0, help="Optimization steps in al
 Evaluations = Annotated[
     int | None, typer.Option(min=1, help="Unique candidates scored in all, starting ones included.")
 ]
+Calls = Annotated[int | None, typer.Option(min=1, help="Requests to the models in all, failed ones included.")]
+Tokens = Annotated[int | None, typer.Option(min=1, help="Tokens of prompts and replies in all.")]
+Usd = Annotated[float | None, typer.Option(help="US dollars in all; the models' prices must be known.")]
+Minutes = Annotated[float | None, typer.Option(help="Minutes of work in all.")]
 Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where local models run.")]
 DType = Annotated[Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="Precision of local models.")]
 

@@ -2,13 +2,29 @@
 
 import json
 import shlex
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from optiprompt.cli._app import AsJson, Device, Display, DType, Evaluations, RunDir, RunName, Steps, app, run_folder
+from optiprompt.cli._app import (
+    AsJson,
+    Calls,
+    Device,
+    Display,
+    DType,
+    Evaluations,
+    Minutes,
+    RunDir,
+    RunName,
+    Steps,
+    Tokens,
+    Usd,
+    app,
+    run_folder,
+)
 from optiprompt.cli._settings import with_settings
 from optiprompt.errors import OptipromptError, RunError, UsageError
 from optiprompt.resources import SWEEP
@@ -64,6 +80,10 @@ def run(
     algorithm: Annotated[str, typer.Option(help="opro, random, evolution or local-search.")] = "opro",
     steps: Steps = None,
     max_evaluations: Evaluations = None,
+    max_calls: Calls = None,
+    max_tokens: Tokens = None,
+    max_usd: Usd = None,
+    max_minutes: Minutes = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many steps without a better score.")
     ] = None,
@@ -87,6 +107,9 @@ def run(
     device: Device = "auto",
     dtype: DType = "auto",
     run_dir: RunDir = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what the run would cost in calls, tokens and money; ask no model.")
+    ] = False,
     display: Display = None,
     as_json: AsJson = False,
     *,
@@ -112,10 +135,23 @@ def run(
         settings=settings,
         preset=preset,
         seed=seed,
-        budget=Budget(20 if steps is None and max_evaluations is None else steps, max_evaluations, patience, target),
+        budget=Budget(
+            steps=20 if steps is None and max_evaluations is None else steps,
+            evaluations=max_evaluations,
+            patience=patience,
+            target=target,
+            calls=max_calls,
+            tokens=max_tokens,
+            usd=max_usd,
+            minutes=max_minutes,
+        ),
         options=BackendOptions(device, dtype, concurrency, timeout, _pairs("--extra", extra)),
     )
-    if repeats > 1:
+    if dry_run:
+        _forecast(plan.search(), as_json)
+        if repeats > 1:
+            print(f"this is one of {repeats} runs", file=sys.stderr)
+    elif repeats > 1:
         from optiprompt.cli._sweep import repeat
 
         repeat(plan, repeats, run_dir, display, as_json)
@@ -123,11 +159,22 @@ def run(
         _single(plan, run_dir, display, as_json)
 
 
+def _forecast(search: "Search", as_json: bool) -> None:
+    from optiprompt.forecast import forecast
+
+    expected = forecast(search)
+    print(json.dumps(expected.to_json(), ensure_ascii=False) if as_json else expected.text())
+
+
 @app.command()
 def resume(
     run: RunName,
     steps: Steps = None,
     max_evaluations: Evaluations = None,
+    max_calls: Calls = None,
+    max_tokens: Tokens = None,
+    max_usd: Usd = None,
+    max_minutes: Minutes = None,
     display: Display = None,
     as_json: AsJson = False,
 ) -> None:
@@ -135,12 +182,14 @@ def resume(
     from optiprompt.config import planned
 
     folder = run_folder(run, "events.jsonl", SWEEP)
+    totals = _given({"steps": steps, "evaluations": max_evaluations, "calls": max_calls, "tokens": max_tokens})
+    totals |= _given({"usd": max_usd, "minutes": max_minutes})
     if (folder / SWEEP).is_file():
         from optiprompt.cli._sweep import resume_sweep
 
-        resume_sweep(folder, steps, max_evaluations, display, as_json)
+        resume_sweep(folder, totals, display, as_json)
     else:
-        _single(planned(folder, steps=steps, evaluations=max_evaluations), folder, display, as_json)
+        _single(planned(folder, totals), folder, display, as_json)
 
 
 def _single(plan: "Plan", run_dir: Path | None, display: Any, as_json: bool) -> None:
@@ -177,9 +226,13 @@ class Interrupted(OptipromptError):
 
 
 def _report(result: "Result", as_json: bool) -> None:
-    from optiprompt.report.summary import best_of, show
+    from optiprompt.report.summary import Best, best_of, show
 
-    if as_json:
+    if as_json and result.best is None:  # the budget was spent before anything had a score
+        print(
+            json.dumps({**dict.fromkeys(Best.__dataclass_fields__), "status": "finished", "run": str(result.run_dir)})
+        )
+    elif as_json:
         print(json.dumps(asdict(best_of(result.run_dir or Path())), ensure_ascii=False))
     else:
         show(result)

@@ -99,16 +99,16 @@ def repeat(plan: "Plan", repeats: int, run_dir: Path | None, display: Any, as_js
     _search(Sweep(plan, repeats=repeats), run_dir, display, as_json)
 
 
-def resume_sweep(folder: Path, steps: int | None, evaluations: int | None, display: Any, as_json: bool) -> None:
-    """Go on with a sweep, or with the repeats of a run."""
+def resume_sweep(folder: Path, totals: dict[str, Any], display: Any, as_json: bool) -> None:
+    """Go on with a sweep, or with the repeats of a run; `totals` are new limits of each run by their name in Budget."""
+    from optiprompt.config import LIMITS
     from optiprompt.sweep import read_sweep
 
     found = read_sweep(folder)
-    limits = _given({"steps": steps, "evaluations": evaluations})
-    for name in ("steps", "max-evaluations"):
-        if name in found.varied and name.removeprefix("max-") in limits:
+    for name in found.varied:
+        if LIMITS.get(name) in totals:
             raise UsageError(f"{folder} varies {name}: run the same `optiprompt sweep` with other values to go on")
-    plan = replace(found.plan, budget=replace(found.plan.budget, **limits))
+    plan = replace(found.plan, budget=replace(found.plan.budget, **totals))
     _search(replace(found, plan=plan), folder, display, as_json)
 
 

@@ -40,13 +40,13 @@ class Display:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("best {task.fields[best]}  mean {task.fields[mean]}"),
-            TextColumn("dup {task.fields[duplicates]}  invalid {task.fields[invalid]}  {task.fields[tokens]} tokens"),
+            TextColumn("dup {task.fields[duplicates]}  invalid {task.fields[invalid]}  {task.fields[spent]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,
         )
         self._bar = self._progress.add_task(
-            "", total=self._total, step=0, best="-", mean="-", duplicates=0, invalid=0, tokens=0
+            "", total=self._total, step=0, best="-", mean="-", duplicates=0, invalid=0, spent="0 calls"
         )
         self._duplicates = self._invalid = 0
 
@@ -114,19 +114,19 @@ class Display:
                 mean=_figure(event.mean),
                 duplicates=self._duplicates,
                 invalid=self._invalid,
-                tokens=f"{event.usage.tokens:,}",
+                spent=_spent(event),
             )
             return
         elapsed = time.monotonic() - self._begun
         parts = [
             f"step {event.step}",
-            f"{done}/{self._total}",
+            f"{done}/{self._total or '?'}",
             f"best {_figure(event.best)}",
             f"mean {_figure(event.mean)}",
             f"duplicates {event.duplicates}",
             f"invalid {event.invalid}",
             *([f"failed {event.failed}"] if event.failed else []),
-            f"{event.usage.tokens:,} tokens",
+            _spent(event),
             f"{elapsed:.0f} s",
             f"left {self._left(done, elapsed)}",
         ]
@@ -141,6 +141,11 @@ class Display:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
+
+
+def _spent(event: Stepped) -> str:
+    money = "" if event.usd is None else f"  ${event.usd:.4f}"
+    return f"{event.usage.calls:,} calls  {event.usage.tokens:,} tokens{money}"
 
 
 def _shorten(text: str, width: int = 100) -> str:

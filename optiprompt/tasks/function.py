@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Direction, Evaluation
 from optiprompt.errors import UsageError
+from optiprompt.meter import in_time
 from optiprompt.spaces.base import Space
 from optiprompt.tasks.base import Task
 from optiprompt.threads import in_thread
@@ -67,6 +68,7 @@ class FunctionTask(Task):
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
         """Call the function, in a thread."""
         async with self._semaphore():
+            in_time()
             return await in_thread(lambda: self._evaluate(candidate.value))
 
     def _semaphore(self) -> asyncio.Semaphore:

@@ -14,7 +14,7 @@ from optiprompt.candidate import Candidate, Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
 from optiprompt.data.spec import DataSpec
 from optiprompt.data.splits import Sizes, Splits, cut
-from optiprompt.errors import BackendError, FatalBackendError, ParseError, PromptTooLong, UsageError
+from optiprompt.errors import BackendError, BudgetSpent, FatalBackendError, ParseError, PromptTooLong, UsageError
 from optiprompt.graders import Grader, GradingError, by_name
 from optiprompt.spaces.text import MAX_CHARS, Text
 from optiprompt.tasks._asking import Asking, Position, final_request, final_text
@@ -107,15 +107,19 @@ class PromptTask(Task):
 
         Raises:
             BackendError: not one call came through; nothing is known of the candidate, and a resumed run asks again.
+            BudgetSpent: the run may send no more; raised when the calls under way have been answered.
         """
         if not examples:
             return Evaluation.failed("there are no examples to score on")
-        lost: list[BackendError] = []
+        lost: list[BackendError | BudgetSpent] = []
         try:
             async with asyncio.TaskGroup() as group:
                 asked = [group.create_task(self._ask(candidate.value, example, scorer, lost)) for example in examples]
         except ExceptionGroup as problems:
             raise problems.exceptions[0] from None
+        for error in lost:
+            if isinstance(error, BudgetSpent):
+                raise error
         if len(lost) == len(examples):
             raise lost[0]
         results = [each.result() for each in asked]
@@ -123,7 +127,7 @@ class PromptTask(Task):
         return summarise([outcome for outcome, _ in results], usage)
 
     async def _ask(
-        self, instruction: str, example: Example, scorer: Backend, lost: list[BackendError]
+        self, instruction: str, example: Example, scorer: Backend, lost: list[BackendError | BudgetSpent]
     ) -> tuple[Outcome, Usage]:
         """The outcome of one example; an error that is not this prompt's own goes into `lost`."""
         prompt = self.asking.prompt(instruction, example.input)
@@ -145,6 +149,9 @@ class PromptTask(Task):
             verdict = await self.grader.grade(reply.text, target, question=example.input, judge=judge)
         except FatalBackendError:
             raise
+        except BudgetSpent as error:  # not raised here: that would cut the other examples' calls, which are paid
+            lost.append(error)
+            return Outcome(example.id, None, error=str(error)), usage
         except (BackendError, GradingError) as error:
             if isinstance(error, BackendError) and not isinstance(error, PromptTooLong):
                 lost.append(error)

@@ -240,7 +240,8 @@ def test_names_of_folders_are_safe_on_every_file_system_and_differ() -> None:
 def test_what_is_varied_goes_where_it_belongs() -> None:
     plan = Plan("gsm8k", settings={"proposals": 4}, overrides={"max_tokens": 9})
     assert plan.varied("shown", 5).settings == {"proposals": 4, "shown": 5}
-    assert plan.varied("max-tokens", 5).settings == {"proposals": 4, "max_tokens": 5}, "a setting goes before a field"
+    assert plan.varied("reply-tokens", 5).settings == {"proposals": 4, "reply_tokens": 5}
+    assert plan.varied("max_tokens", 5).overrides == {"max_tokens": 5}
     assert plan.varied("train", 5).overrides == {"max_tokens": 9, "sizes.train": 5}
     assert plan.varied("data.split", "x").overrides == {"max_tokens": 9, "data.split": "x"}
     assert plan.varied("scorer", "smollm2").scorer == "smollm2"
