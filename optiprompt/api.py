@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -13,9 +14,11 @@ from typing import Any, TypeVar
 
 from optiprompt.algorithms.base import Algorithm
 from optiprompt.algorithms.opro import Opro
+from optiprompt.backends._cached import Cached, GroupedCache
 from optiprompt.backends._recorded import Recorded
-from optiprompt.backends.base import Backend, BackendOptions
+from optiprompt.backends.base import Backend, BackendOptions, Cacheable
 from optiprompt.budget import Budget
+from optiprompt.cache import ReplyCache, cache_file
 from optiprompt.candidate import Trial
 from optiprompt.errors import RunError, UsageError
 from optiprompt.events import Extended, Started
@@ -76,6 +79,7 @@ def optimize(
     budget: Budget | None = None,
     run_dir: str | Path | None = None,
     watch: Watch | None = None,
+    cache: bool = True,
 ) -> Result:
     """Search for the best candidate of a task. Blocks until the search ends.
 
@@ -92,6 +96,7 @@ def optimize(
         budget: what the run may spend.
         run_dir: the run's folder; a new one under `OPTIPROMPT_RUNS` (or ./runs) by default.
         watch: called with each event as it is recorded.
+        cache: whether replies are shared with other runs, through a file under `OPTIPROMPT_CACHE`.
 
     Raises:
         UsageError: the parts do not fit together.
@@ -106,6 +111,7 @@ def optimize(
         optimizer=optimizer,
         scorer=scorer,
         seed=seed,
+        cache=cache,
     )
     return run(search, Path(run_dir) if run_dir is not None else new_folder(task.name), watch=watch)
 
@@ -131,13 +137,14 @@ def run(
         raise UsageError(f"the algorithm {search.algorithm.name} needs an optimizer: the model that proposes")
     if search.task.needs_scorer and search.scorer is None:
         raise UsageError(f"the task {search.task.name} needs a scorer: the model whose answers are graded")
-    with opened(folder, watch) as store:
+    with opened(folder, watch) as store, closing(ReplyCache(cache_file())) as replies:
         _start(search, store, spec or {})
-        return in_own_loop(lambda: _run(search, store))
+        return in_own_loop(lambda: _run(search, store, replies))
 
 
-async def _run(search: Search, store: Run) -> Result:
-    optimizer, scorer = _recorded(search.optimizer, store), _recorded(search.scorer, store)
+async def _run(search: Search, store: Run, replies: ReplyCache) -> Result:
+    cache = GroupedCache(replies) if search.cache else None
+    optimizer, scorer = _recorded(search.optimizer, store, cache), _recorded(search.scorer, store, cache)
     if search.optimizer is search.scorer:
         scorer = optimizer
     if optimizer is not None:
@@ -152,9 +159,12 @@ async def _run(search: Search, store: Run) -> Result:
     return Result(trajectory.best, trajectory, reason, store.folder)
 
 
-def _recorded(backend: Backend | None, store: Run) -> Backend | None:
+def _recorded(backend: Backend | None, store: Run, cache: GroupedCache | None) -> Backend | None:
+    """The run's own journal is asked first, then the cache that all runs share, then the model."""
     if backend is None or store.replies is None:
         return backend
+    if cache is not None and isinstance(backend, Cacheable):
+        return Recorded(Cached(backend, backend.identity, cache), store.replies)
     return Recorded(backend, store.replies)
 
 

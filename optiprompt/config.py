@@ -34,6 +34,7 @@ class Plan:
         seed: fixes every random choice.
         budget: what the run may spend.
         options: how the models are reached or run.
+        cache: whether replies are shared with other runs.
     """
 
     task: str
@@ -45,6 +46,7 @@ class Plan:
     seed: int = 0
     budget: Budget = Budget(steps=20)
     options: BackendOptions = BackendOptions()
+    cache: bool = True
 
     def search(self) -> Search:
         """Set the search up: task, models and algorithm.
@@ -56,7 +58,8 @@ class Plan:
         chosen = make_algorithm(self.algorithm, self.settings)
         optimizer = self._connect(self.optimizer) if chosen.needs_optimizer else None
         scorer = optimizer if self.scorer == self.optimizer and optimizer else self._connect(self.scorer)
-        return Search(task, chosen, self.budget, optimizer, scorer if task.needs_scorer else None, self.seed)
+        scorer = scorer if task.needs_scorer else None
+        return Search(task, chosen, self.budget, optimizer, scorer, self.seed, self.cache)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, from which `planned` makes it again."""

@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 # Importing the modules registers their commands, in this order.
-from optiprompt.cli import _optimize, _runs, _setup  # noqa: F401
+from optiprompt.cli import _cache, _optimize, _runs, _setup  # noqa: F401
 from optiprompt.cli._app import app
 from optiprompt.errors import OptipromptError, UsageError
 

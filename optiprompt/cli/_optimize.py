@@ -84,6 +84,9 @@ def run(
     ] = None,
     device: Device = "auto",
     dtype: DType = "auto",
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Share replies with other runs: the same question is paid once.")
+    ] = True,
     run_dir: RunDir = None,
     display: Display = None,
     as_json: AsJson = False,
@@ -116,6 +119,7 @@ def run(
         seed=seed,
         budget=Budget(20 if steps is None and max_evaluations is None else steps, max_evaluations, patience, target),
         options=BackendOptions(device, dtype, concurrency, timeout, _pairs("--extra", extra)),
+        cache=cache,
     )
     _report(_run(plan.search(), plan, run_dir, display), as_json)
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from optiprompt.budget import Budget
-from optiprompt.candidate import Direction
+from optiprompt.candidate import Direction, Usage
 from optiprompt.events import Evaluated, Event, Stepped
 
 Mode = Literal["rich", "plain", "none"]
@@ -40,13 +40,13 @@ class Display:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("best {task.fields[best]}  mean {task.fields[mean]}"),
-            TextColumn("dup {task.fields[duplicates]}  invalid {task.fields[invalid]}  {task.fields[tokens]} tokens"),
+            TextColumn("dup {task.fields[duplicates]}  invalid {task.fields[invalid]}  {task.fields[tokens]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,
         )
         self._bar = self._progress.add_task(
-            "", total=self._total, step=0, best="-", mean="-", duplicates=0, invalid=0, tokens=0
+            "", total=self._total, step=0, best="-", mean="-", duplicates=0, invalid=0, tokens="0 tokens"
         )
         self._duplicates = self._invalid = 0
 
@@ -114,7 +114,7 @@ class Display:
                 mean=_figure(event.mean),
                 duplicates=self._duplicates,
                 invalid=self._invalid,
-                tokens=f"{event.usage.tokens:,}",
+                tokens=_took(event.usage),
             )
             return
         elapsed = time.monotonic() - self._begun
@@ -126,7 +126,7 @@ class Display:
             f"duplicates {event.duplicates}",
             f"invalid {event.invalid}",
             *([f"failed {event.failed}"] if event.failed else []),
-            f"{event.usage.tokens:,} tokens",
+            _took(event.usage),
             f"{elapsed:.0f} s",
             f"left {self._left(done, elapsed)}",
         ]
@@ -137,6 +137,11 @@ class Display:
         self._done_at_first = done if self._done_at_first is None else self._done_at_first
         here = done - self._done_at_first
         return f"{elapsed * (self._total - done) / here:.0f} s" if self._total and here else "?"
+
+
+def _took(usage: Usage) -> str:
+    cached = f"  {usage.cached:,} from the cache" if usage.cached else ""
+    return f"{usage.tokens:,} tokens{cached}"
 
 
 def _figure(value: float | None) -> str:

@@ -69,6 +69,8 @@ def show(result: Result) -> None:
         best = best_of(result.run_dir)
         interval = "" if best.low is None else f"  (95%: {best.low:.4g} to {best.high:.4g})"
         print(f"best {best.split} score: {best.score:.4g}{interval}\n{best.text}")
+    if cached := result.trajectory.usage.cached:
+        print(f"{cached:,} replies from the cache: nothing was paid for them")
     print(f"stopped: {result.stop_reason}\nrun: {result.run_dir}")
 
 
