@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -13,10 +14,13 @@ from typing import Any, TypeVar
 
 from optiprompt.algorithms.base import Algorithm
 from optiprompt.algorithms.opro import Opro
+from optiprompt.backends._cached import GroupedCache
+from optiprompt.backends._inner import inner
 from optiprompt.backends._metered import metered
 from optiprompt.backends._recorded import Recorded
 from optiprompt.backends.base import Backend, BackendOptions
 from optiprompt.budget import Budget
+from optiprompt.cache import ReplyCache, cache_file
 from optiprompt.candidate import Trial, Usage
 from optiprompt.errors import RunError, UsageError
 from optiprompt.events import Extended, Started
@@ -83,6 +87,7 @@ def optimize(
     budget: Budget | None = None,
     run_dir: str | Path | None = None,
     watch: Watch | None = None,
+    cache: bool = True,
 ) -> Result:
     """Search for the best candidate of a task. Blocks until the search ends.
 
@@ -99,6 +104,7 @@ def optimize(
         budget: what the run may spend.
         run_dir: the run's folder; a new one under `OPTIPROMPT_RUNS` (or ./runs) by default.
         watch: called with each event as it is recorded.
+        cache: whether replies are shared with other runs, through a file under `OPTIPROMPT_CACHE`.
 
     Raises:
         UsageError: the parts do not fit together.
@@ -113,6 +119,7 @@ def optimize(
         optimizer=optimizer,
         scorer=scorer,
         seed=seed,
+        cache=cache,
     )
     return run(search, Path(run_dir) if run_dir is not None else new_folder(task.name), watch=watch)
 
@@ -136,10 +143,10 @@ def run(
     """
     check(search)
     prices = prices_of(search)
-    with opened(folder, watch) as store:
+    with opened(folder, watch) as store, closing(ReplyCache(cache_file())) as replies:
         _start(search, store, spec or {})
         meter = Meter(search.budget, prices, store.replies, store.events)
-        return in_own_loop(lambda: _run(search, store, meter))
+        return in_own_loop(lambda: _run(search, store, replies, meter))
 
 
 def check(search: Search) -> None:
@@ -164,8 +171,9 @@ def prices_of(search: Search) -> dict[str, Price | None]:
     return known_prices(search.budget, sorted({each.name for each in models if each is not None}))
 
 
-async def _run(search: Search, store: Run, meter: Meter) -> Result:
-    optimizer, scorer = _recorded(search.optimizer, store), _recorded(search.scorer, store)
+async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) -> Result:
+    cache = GroupedCache(replies) if search.cache else None
+    optimizer, scorer = _recorded(search.optimizer, store, cache), _recorded(search.scorer, store, cache)
     if search.optimizer is search.scorer:
         scorer = optimizer
     if optimizer is not None:
@@ -181,10 +189,11 @@ async def _run(search: Search, store: Run, meter: Meter) -> Result:
     return Result(trajectory.best, trajectory, reason, store.folder, meter.total(), meter.usd)
 
 
-def _recorded(backend: Backend | None, store: Run) -> Backend | None:
-    if backend is None:
-        return None
-    return Recorded(metered(backend), store.replies) if store.replies is not None else metered(backend)
+def _recorded(backend: Backend | None, store: Run, cache: GroupedCache | None) -> Backend | None:
+    """The run's own journal is asked first, then the cache that all runs share, then the model."""
+    if backend is None or store.replies is None:
+        return metered(backend) if backend else None
+    return Recorded(inner(backend, cache), store.replies)
 
 
 def _start(search: Search, store: Run, spec: Mapping[str, Any]) -> None:

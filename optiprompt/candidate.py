@@ -13,17 +13,26 @@ Direction = Literal["maximize", "minimize"]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What model calls took; adds up with `+`."""
+    """What model calls took; adds up with `+`.
+
+    Attributes:
+        calls: requests sent, those that failed included.
+        prompt_tokens: tokens of the prompts.
+        completion_tokens: tokens of the replies.
+        cached: replies that came out of the cache and took no call.
+    """
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             self.calls + other.calls,
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
+            self.cached + other.cached,
         )
 
     @property

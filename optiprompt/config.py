@@ -40,6 +40,7 @@ class Plan:
         seed: fixes every random choice.
         budget: what the run may spend.
         options: how the models are reached or run.
+        cache: whether replies are shared with other runs.
     """
 
     task: str
@@ -52,6 +53,7 @@ class Plan:
     budget: Budget = Budget(steps=20)
     options: BackendOptions = BackendOptions()
     preset: str | None = None
+    cache: bool = True
 
     def search(self) -> Search:
         """Set the search up: task, models and algorithm.
@@ -63,7 +65,8 @@ class Plan:
         chosen = make_algorithm(self.algorithm, self.settings, self.preset)
         optimizer = self._connect(self.optimizer) if chosen.needs_optimizer else None
         scorer = optimizer if self.scorer == self.optimizer and optimizer else self._connect(self.scorer)
-        return Search(task, chosen, self.budget, optimizer, scorer if task.needs_scorer else None, self.seed)
+        scorer = scorer if task.needs_scorer else None
+        return Search(task, chosen, self.budget, optimizer, scorer, self.seed, self.cache)
 
     def varied(self, name: str, value: Any) -> "Plan":
         """The plan with one thing otherwise, as `optiprompt sweep --vary NAME=VALUE,...` names it.

@@ -4,14 +4,18 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from optiprompt.api import in_own_loop, new_folder
+from optiprompt.backends._cached import GroupedCache
 from optiprompt.backends._counted import TALLY, Counted, Tally
+from optiprompt.backends._inner import inner
 from optiprompt.backends.base import Backend
+from optiprompt.cache import ReplyCache, cache_file
 from optiprompt.candidate import Candidate
 from optiprompt.data.examples import Example
 from optiprompt.errors import OptipromptError, ParseError, RunError, UsageError
@@ -37,6 +41,7 @@ def evaluate(
     split: str = "test",
     limit: int | None = None,
     run_dir: str | Path | None = None,
+    cache: bool = True,
     progress: Progress | None = None,
 ) -> Measurement:
     """Measure instructions on a split of a prompt task. Blocks until all are measured.
@@ -51,6 +56,7 @@ def evaluate(
         split: `train`, `dev` or `test`.
         limit: only the first so many examples of the split.
         run_dir: the folder; a new one under `OPTIPROMPT_RUNS` (or ./runs) by default.
+        cache: take replies from the cache that all runs share, and keep them there.
         progress: told after each reply.
 
     Raises:
@@ -70,9 +76,9 @@ def evaluate(
     if not given:
         raise UsageError("there is no candidate to evaluate: give at least one")
     folder = Path(run_dir) if run_dir is not None else new_folder(f"evaluate-{task.name}")
-    with opened(folder) as store:
+    with opened(folder) as store, closing(ReplyCache(cache_file())) as replies:
         _start(store, task, scorer, split, examples, given)
-        work = _Work(task, examples, scorer, store, progress)
+        work = _Work(task, examples, scorer, store, replies if cache else None, progress)
         measured = in_own_loop(lambda: _measure(work, given))
     everything = [example for name in SPLITS for example in getattr(task.splits, name)]
     return Measurement(task.name, scorer.name, split, examples, labels_of(everything), measured, folder)
@@ -131,6 +137,7 @@ class _Work:
     examples: tuple[Example, ...]
     scorer: Backend
     store: Run
+    replies: ReplyCache | None
     progress: Progress | None
 
     def recorded(self, candidates: int) -> Counted:
@@ -145,7 +152,8 @@ class _Work:
                 self.progress(done, max(done, expected))
 
         assert self.store.replies is not None  # a measurement always has a folder
-        return Counted(self.scorer, self.store.replies, heard)
+        cache = GroupedCache(self.replies) if self.replies is not None else None
+        return Counted(inner(self.scorer, cache), self.store.replies, heard)
 
 
 async def _measure(work: _Work, candidates: Sequence[Candidate[str]]) -> tuple[Measured, ...]:

@@ -35,6 +35,7 @@ class Search:
         optimizer: the model that proposes, for algorithms that need one.
         scorer: the model that is instructed, for tasks that need one.
         seed: fixes every random choice.
+        cache: whether replies are shared with other runs.
     """
 
     task: Task
@@ -43,6 +44,7 @@ class Search:
     optimizer: Backend | None = None
     scorer: Backend | None = None
     seed: int = 0
+    cache: bool = True
 
 
 async def run_search(search: Search, run: Run) -> tuple[Trajectory, str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from optiprompt.resources import cache_folder
+
 # Threads of torch that wait actively cost several times their work where tests share the processor.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -13,6 +15,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache folder for each test, empty but for the models, which all share: one is fetched and converted once."""
+    models = cache_folder() / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "models").symlink_to(models.resolve())
+    monkeypatch.setenv("OPTIPROMPT_CACHE", str(folder))
 
 
 @pytest.fixture

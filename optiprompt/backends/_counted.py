@@ -56,7 +56,9 @@ class Counted(Recorded):
             self._heard()
         key = request.key(self.name)
         for sample, reply in zip(samples, replies, strict=True):
-            if reply.finish != "error" and ((key, sample) in self._on_disk or reply.usage == Usage()):
+            if reply.finish != "error" and (
+                (key, sample) in self._on_disk or reply.usage in (Usage(), Usage(cached=1))
+            ):
                 tally.cached += 1
             else:
                 tally.usage += reply.usage

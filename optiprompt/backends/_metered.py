@@ -3,11 +3,11 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from optiprompt import meter
+from optiprompt.backends._around import Around
 from optiprompt.backends._openai_body import prompt_text
-from optiprompt.backends.base import Backend, Form, Reply, Request
+from optiprompt.backends.base import Backend, Reply, Request
 from optiprompt.candidate import Usage
 from optiprompt.errors import BudgetSpent
 from optiprompt.prices import price_of
@@ -20,37 +20,14 @@ def metered(backend: Backend) -> Backend:
     return backend if getattr(backend, "meters", False) else Metered(backend)
 
 
-class Metered:
-    """Asks the meter before each call of `generate`; everything else is the backend's."""
+class Metered(Around):
+    """Asks the meter before each call of `generate`."""
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+        super().__init__(backend)
         # A call that costs nothing may be cut when the time is over; a paid reply is waited for.
         price = price_of(backend.name)
         self._free = price is not None and price.free
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)
-
-    @property
-    def name(self) -> str:
-        return self._backend.name
-
-    @property
-    def proposes(self) -> Form:
-        return self._backend.proposes
-
-    @property
-    def decodes(self) -> bool:
-        return self._backend.decodes
-
-    @property
-    def context(self) -> int:
-        return self._backend.context
-
-    def count_tokens(self, text: str) -> int:
-        """As the backend counts."""
-        return self._backend.count_tokens(text)
 
     async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
         """As the backend answers.
@@ -75,7 +52,3 @@ class Metered:
             if late is None:
                 raise
             raise BudgetSpent(late) from None
-
-    async def aclose(self) -> None:
-        """Close the backend."""
-        await self._backend.aclose()

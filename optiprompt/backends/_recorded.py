@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from optiprompt.backends.base import Backend, Form, Reply, Request
+from optiprompt.backends._around import Around
+from optiprompt.backends.base import Backend, Reply, Request
 from optiprompt.candidate import Usage
 from optiprompt.errors import BudgetSpent, RunError
 from optiprompt.journal import Journal
 
 
-class Recorded:
+class Recorded(Around):
     """Asks the backend only for samples that are not in the journal, and records each before it is used."""
 
     def __init__(self, backend: Backend, journal: Journal) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._journal = journal
         self._requests: set[str] = set()
         self._replies: dict[tuple[str, int], Reply] = {}
@@ -31,31 +32,10 @@ class Recorded:
             self._requests.add(key)
             return
         try:
-            fields = dict(record["reply"])  # type: ignore[call-overload]
-            reply = Reply(**{**fields, "usage": Usage(**fields["usage"])})
+            reply = Reply.of(record["reply"])  # type: ignore[arg-type]
         except (KeyError, TypeError) as error:
             raise RunError(f"replies.jsonl holds a record that is no reply: {error}") from error
         self._replies[key, int(str(record["sample"]))] = reply
-
-    @property
-    def name(self) -> str:
-        return self._backend.name
-
-    @property
-    def proposes(self) -> Form:
-        return self._backend.proposes
-
-    @property
-    def decodes(self) -> bool:
-        return self._backend.decodes
-
-    @property
-    def context(self) -> int:
-        return self._backend.context
-
-    def count_tokens(self, text: str) -> int:
-        """As the backend counts."""
-        return self._backend.count_tokens(text)
 
     async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
         """As the backend answers; what is on disk or under way is not asked again.
@@ -69,9 +49,9 @@ class Recorded:
             missing = [sample for sample in samples if (key, sample) not in self._replies]
             if missing:
                 try:
-                    answers = [_clean(reply) for reply in await self._backend.generate(request, missing)]
+                    answers = [clean(reply) for reply in await self._backend.generate(request, missing)]
                 except BudgetSpent as spent:  # a run with a larger budget needs the replies that came before
-                    await self._record(key, request, {s: _clean(reply) for s, reply in spent.replies.items()})
+                    await self._record(key, request, {s: clean(reply) for s, reply in spent.replies.items()})
                     raise
                 replies = dict(zip(missing, answers, strict=True))
                 failed = {sample: reply for sample, reply in replies.items() if reply.finish == "error"}
@@ -94,11 +74,7 @@ class Recorded:
             records.append({"request": key, "backend": self.name, "sample": sample, "reply": asdict(reply)})
         await self._journal.commit(records)
 
-    async def aclose(self) -> None:
-        """Close the backend; the journal belongs to the run."""
-        await self._backend.aclose()
 
-
-def _clean(reply: Reply) -> Reply:
+def clean(reply: Reply) -> Reply:
     """The reply without lone surrogates, which no file and no other model would take."""
     return replace(reply, text=reply.text.encode("utf-8", "replace").decode())

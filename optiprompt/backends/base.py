@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from optiprompt.candidate import Usage
 from optiprompt.grammar import Grammar
@@ -50,8 +50,12 @@ class Request:
 
     def key(self, backend: str) -> str:
         """The name of this request to this backend: 16 hex digits of a SHA-256."""
-        text = json.dumps([backend, self.to_json()], sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return self.digest(backend)[:16]
+
+    def digest(self, *whom: str) -> str:
+        """The SHA-256 of the request and of who is asked, in hex."""
+        text = json.dumps([*whom, self.to_json()], sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def sample_seed(request_key: str, sample: int) -> int:
@@ -74,6 +78,15 @@ class Reply:
     finish: Literal["stop", "length", "refused", "error"] = "stop"
     usage: Usage = Usage(calls=1)
     error: str = ""
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "Reply":
+        """From the values of `asdict`.
+
+        Raises:
+            KeyError, TypeError: they are not those of a reply.
+        """
+        return cls(**{**fields, "usage": Usage(**fields["usage"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +153,20 @@ class Backend(Protocol):
 
     async def aclose(self) -> None:
         """Free what the backend holds. It can be used again afterwards."""
+        ...
+
+
+@runtime_checkable
+class Cacheable(Protocol):
+    """A backend whose replies may be shared by runs: the same request and sample would get the same reply again.
+
+    A backend without this method is asked each time: one under development, or one whose replies depend on the order of
+    the calls.
+    """
+
+    def identity(self) -> str:
+        """What decides its replies besides its name and the request: weights, precision, further parameters.
+
+        May take long: it is called once a run, beside the event loop.
+        """
         ...

@@ -1,10 +1,11 @@
 """The backend `hf:ID_FOLDER_OR_GGUF_FILE`: a model of transformers inside this process."""
 
 import asyncio
+import json
 import os
 import re
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +70,8 @@ class LocalBackend:
 
             pick_device(options.device)
         self.name = name
-        self._source, self._folder, self._options = source, folder, options
+        # Asked for more than once, and a hub may be asked each time.
+        self._source, self._folder, self._options = source, cache(folder), options
         self._worker: Worker | None = None
 
     @cached_property
@@ -77,6 +79,12 @@ class LocalBackend:
         """Fetches the weights, where they are not here yet, to look at their size."""
         folder = self._folder()
         return "chat" if has_chat_template(folder) and parameter_count(folder) >= CHATS_FROM else "continuation"
+
+    def identity(self) -> str:
+        """Device, dtype, and the names, sizes and times of the weights' files; fetches them where they are not here."""
+        files = [(file.name, file.stat()) for file in sorted(self._folder().iterdir()) if file.is_file()]
+        stamps = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
+        return json.dumps([self._options.device, self._options.dtype, stamps])
 
     async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
         """One reply for each sample index, in their order; cancelling it stops the model at the next token.

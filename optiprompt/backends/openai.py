@@ -96,6 +96,7 @@ class OpenAIBackend:
         self._policy = policy or RetryPolicy()
         extra = dict(options.extra)
         self._context = int(extra.pop("context", _CONTEXT))
+        self._extra = extra
         self._dialects: dict[Form, Dialect] = {form: Dialect(model, extra) for form in _PATHS}
 
     @property
@@ -106,6 +107,10 @@ class OpenAIBackend:
     def count_tokens(self, text: str) -> int:
         """An estimate: 3.5 characters a token."""
         return math.ceil(len(text) / _CHARACTERS_PER_TOKEN)
+
+    def identity(self) -> str:
+        """The fields that the user adds to each request."""
+        return json.dumps(sorted(self._extra.items()), default=str)
 
     async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
         """One reply for each sample index, in their order.

@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from optiprompt.cli import _optimize  # noqa: F401
 
 # isort: split
-from optiprompt.cli import _evaluate, _runs, _setup, _sweep  # noqa: F401
+from optiprompt.cli import _cache, _evaluate, _runs, _setup, _sweep  # noqa: F401
 from optiprompt.cli._app import app
 from optiprompt.errors import OptipromptError, UsageError
 

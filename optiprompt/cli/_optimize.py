@@ -106,6 +106,9 @@ def run(
     ] = None,
     device: Device = "auto",
     dtype: DType = "auto",
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Share replies with other runs: the same question is paid once.")
+    ] = True,
     run_dir: RunDir = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what the run would cost in calls, tokens and money; ask no model.")
@@ -146,6 +149,7 @@ def run(
             minutes=max_minutes,
         ),
         options=BackendOptions(device, dtype, concurrency, timeout, _pairs("--extra", extra)),
+        cache=cache,
     )
     if dry_run:
         _forecast(plan.search(), as_json)

@@ -145,7 +145,8 @@ def _figure(value: float | None) -> str:
 
 def _spent(event: Stepped) -> str:
     money = "" if event.usd is None else f"  ${event.usd:.4f}"
-    return f"{event.usage.calls:,} calls  {event.usage.tokens:,} tokens{money}"
+    cached = f"  {event.usage.cached:,} from the cache" if event.usage.cached else ""
+    return f"{event.usage.calls:,} calls{cached}  {event.usage.tokens:,} tokens{money}"
 
 
 def _shorten(text: str, width: int = 100) -> str:

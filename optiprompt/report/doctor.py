@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from optiprompt.cache import cache_file, size
 from optiprompt.resources import cache_folder, data_folder, runs_folder
 
 EXTRAS = {
@@ -59,6 +60,7 @@ def _settings() -> Iterator[tuple[bool | None, str]]:
     for name, folder in (("cache", cache_folder()), ("runs", runs_folder())):
         writable = _writable(folder)
         yield writable, f"{name}: {folder}" + ("" if writable else " cannot be written")
+    yield True, f"reply cache: {cache_file()}, {size() / 1e6:.1f} MB"
 
 
 def _writable(folder: Path) -> bool:

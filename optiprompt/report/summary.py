@@ -71,6 +71,8 @@ def show(result: Result) -> None:
         best = best_of(result.run_dir)
         interval = "" if best.low is None else f"  (95%: {best.low:.4g} to {best.high:.4g})"
         print(f"best {best.split} score: {best.score:.4g}{interval}\n{best.text}")
+    if cached := result.trajectory.usage.cached:
+        print(f"{cached:,} replies from the cache: nothing was paid for them")
     money = f", ${result.usd:.4f}" if result.usd else ""
     print(f"stopped: {result.stop_reason}\nspent: {result.usage.calls:,} calls, {result.usage.tokens:,} tokens{money}")
     print(f"run: {result.run_dir}")

@@ -6,7 +6,7 @@ A test of your own backend is one line: `check_backend(connect("", BackendOption
 import asyncio
 import json
 
-from optiprompt.backends.base import Backend, Message, Reply, Request
+from optiprompt.backends.base import Backend, Cacheable, Message, Reply, Request
 from optiprompt.grammar import JsonSchema, Words
 
 _CHAT = (Message("system", "You are brief."), Message("user", "Name a colour."))
@@ -24,6 +24,7 @@ def check_backend(backend: Backend) -> None:
     """Test that a backend keeps the contract of `Backend`.
 
     - it says its name, in which form it proposes, whether it decodes inside grammars, and how long its context is;
+      where its replies may be shared (`Cacheable`), its identity too;
     - chats and plain text are answered, one reply for each sample that is asked for, also when many requests run at the
       same time and after it was closed;
     - replies end before a stop string, do not exceed `max_tokens`, and count the request as a call once;
@@ -42,6 +43,9 @@ def check_backend(backend: Backend) -> None:
     assert backend.count_tokens("") == 0, "an empty text has no tokens"
     short, long = backend.count_tokens("red"), backend.count_tokens("red green blue " * 50)
     assert 0 < short < long, f"a long text must have more tokens than a word: {long}, {short}"
+    if isinstance(backend, Cacheable):
+        assert isinstance(backend.identity(), str), f"the identity must be a text: {backend.identity()!r}"
+        assert backend.identity() == backend.identity(), "the identity must stay the same"
     asyncio.run(_check_replies(backend))
 
 
