@@ -1,11 +1,14 @@
 """The frozen values of a search: what was proposed, and how it scored."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, Generic, Literal, TypeVar
 
 T = TypeVar("T")
+
+MOST_FAILED = 0.2  # share of examples without a score above which an evaluation says nothing
 
 Status = Literal["ok", "invalid", "pruned", "failed"]
 Direction = Literal["maximize", "minimize"]
@@ -111,6 +114,31 @@ class Evaluation:
     def failed(cls, reason: str, **details: Any) -> "Evaluation":
         """An evaluation that could not be made; never confused with a low score."""
         return cls(status="failed", n=0, reason=reason, **details)
+
+    @classmethod
+    def mean_of(cls, outcomes: Sequence[Outcome], usage: Usage = Usage()) -> "Evaluation":
+        """The mean score of examples; `failed` where more than a fifth have none, or there are no examples.
+
+        The others that have none are left out of the mean; `metrics["failed"]` counts them. The standard error is that
+        of a mean; for answers that are right or wrong it is the binomial one.
+        """
+        if not outcomes:
+            return cls.failed("there are no examples to score on")
+        scores = [outcome.score for outcome in outcomes if outcome.score is not None]
+        lost = [outcome.error for outcome in outcomes if outcome.score is None]
+        if len(lost) > MOST_FAILED * len(outcomes):
+            reason = f"{len(lost)} of {len(outcomes)} examples could not be scored: {lost[0]}"
+            return cls.failed(reason, outcomes=tuple(outcomes), usage=usage)
+        mean = fmean(scores)
+        return cls(
+            status="ok",
+            score=mean,
+            stderr=math.sqrt(fmean((score - mean) ** 2 for score in scores) / len(scores)),
+            n=len(scores),
+            metrics={"failed": len(lost)} if lost else {},
+            outcomes=tuple(outcomes),
+            usage=usage,
+        )
 
     @classmethod
     def invalid(cls, reason: str) -> "Evaluation":

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from optiprompt.cli._app import AsJson, Device, Display, DType, RunDir, app, run_folder
-from optiprompt.cli._optimize import Interrupted, _given, _pairs
+from optiprompt.cli._optimize import Interrupted
+from optiprompt.cli._plan import Cache, Preset, given, pairs
 from optiprompt.errors import OptipromptError, UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def evaluate(
     ] = None,
     device: Device = "auto",
     dtype: DType = "auto",
+    cache: Cache = True,
+    preset: Preset = None,
     run_dir: RunDir = None,
     display: Display = None,
     as_json: AsJson = False,
@@ -68,14 +71,14 @@ def evaluate(
 
     texts = [_text(each) for each in candidates] if candidates else None
     fields = {"position": position, "sizes.train": train, "sizes.dev": dev, "sizes.test": test}
-    loaded = load_task(task, {**_given(fields), **_pairs("--set", overrides)})
-    options = BackendOptions(device, dtype, concurrency, timeout, _pairs("--extra", extra))
+    loaded = load_task(task, {**given(fields), **pairs("--set", overrides)}, preset)
+    options = BackendOptions(device, dtype, concurrency, timeout, pairs("--extra", extra))
     model = backend(scorer, options) if scorer else None
     folder = run_dir or new_folder(f"evaluate-{loaded.name}")
     with Meter(choose(display)) as meter:
         try:
             done = evaluation.evaluate(
-                loaded, texts, scorer=model, split=split, limit=limit, run_dir=folder, progress=meter
+                loaded, texts, scorer=model, split=split, limit=limit, run_dir=folder, cache=cache, progress=meter
             )
         except KeyboardInterrupt:
             again = f"the same command with --run-dir {shlex.quote(str(folder))} goes on"

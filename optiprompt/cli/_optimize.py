@@ -5,16 +5,14 @@ import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from optiprompt.cli._app import (
     AsJson,
     Calls,
-    Device,
     Display,
-    DType,
     Evaluations,
     Minutes,
     RunDir,
@@ -25,8 +23,8 @@ from optiprompt.cli._app import (
     app,
     run_folder,
 )
-from optiprompt.cli._settings import with_settings
-from optiprompt.errors import OptipromptError, RunError, UsageError
+from optiprompt.cli._plan import given, with_plan
+from optiprompt.errors import OptipromptError, RunError
 from optiprompt.resources import SWEEP
 
 if TYPE_CHECKING:
@@ -68,89 +66,22 @@ def demo(
 
 
 @app.command()
-@with_settings
+@with_plan
 def run(
-    task: Annotated[str, typer.Argument(help="A shipped task (`optiprompt tasks` lists them) or a YAML file.")],
-    optimizer: Annotated[
-        str | None, typer.Option(help="The model that proposes: openai:NAME[@URL], hf:ID_FOLDER_OR_GGUF or smollm2.")
-    ] = None,
-    scorer: Annotated[
-        str | None, typer.Option(help="The model that is instructed and graded, for prompt tasks.")
-    ] = None,
-    algorithm: Annotated[str, typer.Option(help="opro, random, evolution or local-search.")] = "opro",
-    steps: Steps = None,
-    max_evaluations: Evaluations = None,
-    max_calls: Calls = None,
-    max_tokens: Tokens = None,
-    max_usd: Usd = None,
-    max_minutes: Minutes = None,
-    patience: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many steps without a better score.")
-    ] = None,
-    target: Annotated[float | None, typer.Option(help="Stop when the best score is this good.")] = None,
-    seed: Annotated[int, typer.Option(help="Fixes every random choice.")] = 0,
-    preset: Annotated[
-        Literal["reference"] | None, typer.Option(help="Start from the settings of the published OPRO system.")
-    ] = None,
+    *,
+    plan: "Plan",
     repeats: Annotated[int, typer.Option(min=1, help="Runs with SEED, SEED+1, ... in one folder, and a table.")] = 1,
-    train: Annotated[int | None, typer.Option(min=1, help="Prompt tasks: examples the search scores on.")] = None,
-    dev: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept to choose by.")] = None,
-    test: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept for the end.")] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field of the task's YAML otherwise.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls to a server under way at once.")] = 16,
-    timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that one call may take.")] = 120.0,
-    extra: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A further field of the requests to a server.")
-    ] = None,
-    device: Device = "auto",
-    dtype: DType = "auto",
-    cache: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Share replies with other runs: the same question is paid once.")
-    ] = True,
     run_dir: RunDir = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what the run would cost in calls, tokens and money; ask no model.")
     ] = False,
     display: Display = None,
     as_json: AsJson = False,
-    *,
-    settings: dict[str, Any],
 ) -> None:
     """Search for the best candidate of a task.
 
     Example: optiprompt run nasbench201 --optimizer smollm2 --steps 25
     """
-    from optiprompt.backends.base import BackendOptions
-    from optiprompt.budget import Budget
-    from optiprompt.config import Plan
-
-    plan = Plan(
-        task=str(Path(task).resolve()) if task.endswith((".yaml", ".yml")) else task,
-        optimizer=_absolute(optimizer),
-        scorer=_absolute(scorer),
-        algorithm=algorithm,
-        overrides={
-            **_given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
-            **_pairs("--set", overrides),
-        },
-        settings=settings,
-        preset=preset,
-        seed=seed,
-        budget=Budget(
-            steps=20 if steps is None and max_evaluations is None else steps,
-            evaluations=max_evaluations,
-            patience=patience,
-            target=target,
-            calls=max_calls,
-            tokens=max_tokens,
-            usd=max_usd,
-            minutes=max_minutes,
-        ),
-        options=BackendOptions(device, dtype, concurrency, timeout, _pairs("--extra", extra)),
-        cache=cache,
-    )
     if dry_run:
         _forecast(plan.search(), as_json)
         if repeats > 1:
@@ -186,8 +117,8 @@ def resume(
     from optiprompt.config import planned
 
     folder = run_folder(run, "events.jsonl", SWEEP)
-    totals = _given({"steps": steps, "evaluations": max_evaluations, "calls": max_calls, "tokens": max_tokens})
-    totals |= _given({"usd": max_usd, "minutes": max_minutes})
+    totals = given({"steps": steps, "evaluations": max_evaluations, "calls": max_calls, "tokens": max_tokens})
+    totals |= given({"usd": max_usd, "minutes": max_minutes})
     if (folder / SWEEP).is_file():
         from optiprompt.cli._sweep import resume_sweep
 
@@ -240,30 +171,3 @@ def _report(result: "Result", as_json: bool) -> None:
         print(json.dumps(asdict(best_of(result.run_dir or Path())), ensure_ascii=False))
     else:
         show(result)
-
-
-def _absolute(model: str | None) -> str | None:
-    """A model with the path in its name made absolute, so that the run can be resumed from another folder."""
-    backend, colon, rest = (model or "").partition(":")
-    path = Path(rest).expanduser()
-    return f"{backend}:{path.resolve()}" if colon and backend in ("hf", "scripted") and path.exists() else model
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
-    """The values of KEY=VALUE pairs, read as YAML: numbers, true, lists."""
-    import yaml
-
-    values: dict[str, Any] = {}
-    for pair in pairs or []:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"{option} takes KEY=VALUE, not {pair!r}")
-        try:
-            values[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise UsageError(f"{option} {key}: {value!r} is no YAML value: put it in quotes") from None
-    return values

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from optiprompt.cli._app import AsJson, Device, Display, DType, Evaluations, RunDir, Steps, app
-from optiprompt.cli._optimize import Interrupted, _absolute, _given, _pairs
+from optiprompt.cli._app import AsJson, Display, RunDir, app
+from optiprompt.cli._optimize import Interrupted
+from optiprompt.cli._plan import absolute, pairs, with_plan
 from optiprompt.errors import OptipromptError, UsageError
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@with_plan
 def sweep(
-    task: Annotated[str, typer.Argument(help="A shipped task (`optiprompt tasks` lists them) or a YAML file.")],
+    *,
+    plan: "Plan",
     vary: Annotated[
         list[str],
         typer.Option(
@@ -36,28 +39,6 @@ def sweep(
         ),
     ],
     repeats: Annotated[int, typer.Option(min=1, help="Seeds for each combination: SEED, SEED+1, ...")] = 1,
-    optimizer: Annotated[str | None, typer.Option(help="The model that proposes, as in run.")] = None,
-    scorer: Annotated[str | None, typer.Option(help="The model that is instructed and graded.")] = None,
-    algorithm: Annotated[str, typer.Option(help="opro, random, evolution or local-search.")] = "opro",
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A setting of the algorithm, the same in all runs.")
-    ] = None,
-    steps: Steps = None,
-    max_evaluations: Evaluations = None,
-    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    train: Annotated[int | None, typer.Option(min=1, help="Prompt tasks: examples the search scores on.")] = None,
-    dev: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept to choose by.")] = None,
-    test: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept for the end.")] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field of the task's YAML otherwise.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls to a server under way at once.")] = 16,
-    timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that one call may take.")] = 120.0,
-    extra: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A further field of the requests to a server.")
-    ] = None,
-    device: Device = "auto",
-    dtype: DType = "auto",
     run_dir: RunDir = None,
     display: Display = None,
     as_json: AsJson = False,
@@ -66,30 +47,9 @@ def sweep(
 
     Example: optiprompt sweep nasbench201 --optimizer smollm2 --vary shown=5,20 --vary proposals=4,8 --repeats 3
     """
-    from optiprompt.backends.base import BackendOptions
-    from optiprompt.budget import Budget
-    from optiprompt.config import Plan
     from optiprompt.sweep import Sweep
 
-    varied = _varied(vary)
-    # A limit that is varied is set in every cell: what stands here is never used.
-    steps = 1 if "steps" in varied else steps
-    max_evaluations = 1 if "max-evaluations" in varied else max_evaluations
-    plan = Plan(
-        task=str(Path(task).resolve()) if task.endswith((".yaml", ".yml")) else task,
-        optimizer=_absolute(optimizer),
-        scorer=_absolute(scorer),
-        algorithm=algorithm,
-        overrides={
-            **_given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
-            **_pairs("--set", overrides),
-        },
-        settings=_pairs("--option", option),
-        seed=seed,
-        budget=Budget(20 if steps is None and max_evaluations is None else steps, max_evaluations),
-        options=BackendOptions(device, dtype, concurrency, timeout, _pairs("--extra", extra)),
-    )
-    _search(Sweep(plan, varied, repeats), run_dir, display, as_json)
+    _search(Sweep(plan, _varied(vary), repeats), run_dir, display, as_json)
 
 
 def repeat(plan: "Plan", repeats: int, run_dir: Path | None, display: Any, as_json: bool) -> None:
@@ -195,14 +155,14 @@ def _show(rows: "Sequence[Row]", task: "Task", folder: Path, quiet: bool) -> lis
     return pictures
 
 
-def _varied(pairs: list[str]) -> dict[str, tuple[Any, ...]]:
+def _varied(given: list[str]) -> dict[str, tuple[Any, ...]]:
     """The values of NAME=A,B,... by name; each is read as YAML, and one that holds a comma stands in quotes."""
     varied: dict[str, tuple[Any, ...]] = {}
-    for pair in pairs:
+    for pair in given:
         name, equals, values = pair.partition("=")
-        [(name, listed)] = _pairs("--vary", [f"{name}=[{values}]" if equals else pair]).items()
+        [(name, listed)] = pairs("--vary", [f"{name}=[{values}]" if equals else pair]).items()
         if name in varied:
             raise UsageError(f"--vary {name} is given twice: write all its values in one, {name}=A,B")
         models = name in ("optimizer", "scorer")
-        varied[name] = tuple(_absolute(each) if models and isinstance(each, str) else each for each in listed)
+        varied[name] = tuple(absolute(each) if models and isinstance(each, str) else each for each in listed)
     return varied

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optiprompt.backends.base import Backend
-from optiprompt.candidate import Candidate, Direction, Evaluation
+from optiprompt.candidate import Candidate, Direction, Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
 from optiprompt.spaces.base import Space
 from optiprompt.trajectory import Trajectory
@@ -41,6 +41,8 @@ class Task(ABC):
         needs_scorer: a language model is instructed with the candidate and graded.
         bounds: the lowest and the highest possible score, where the task knows them.
         examples: what a score is the mean over, for tasks made of examples; the outcomes of an evaluation name them.
+        dev: examples that the winner is chosen by; may be empty.
+        test: examples for the end, on which winner and baseline are compared; may be empty.
         place: where a prompt candidate stands, in words.
     """
 
@@ -53,6 +55,8 @@ class Task(ABC):
     needs_scorer: bool = False
     bounds: tuple[float, float] | None = None
     examples: Sequence[Example] = ()
+    dev: Sequence[Example] = ()
+    test: Sequence[Example] = ()
     place: str = ""
 
     @abstractmethod
@@ -62,6 +66,16 @@ class Task(ABC):
         Returns a `failed` evaluation where this candidate cannot be scored; raises only where none could
         (`FatalBackendError`, `DataError`).
         """
+
+    async def outcomes(
+        self, candidate: Candidate[Any], examples: Sequence[Example], scorer: Backend
+    ) -> tuple[list[Outcome], Usage]:
+        """How a candidate does on each of some examples, in their order, for tasks made of examples."""
+        raise NotImplementedError(f"{self.name} is not made of examples")
+
+    async def evaluate_on(self, candidate: Candidate[Any], examples: Sequence[Example], scorer: Backend) -> Evaluation:
+        """The mean score on any examples, for tasks made of examples."""
+        return Evaluation.mean_of(*await self.outcomes(candidate, examples, scorer))
 
     @abstractmethod
     def start(self, rng: random.Random) -> Sequence[str]:

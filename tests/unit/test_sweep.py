@@ -22,7 +22,7 @@ from optiprompt.trajectory import Trajectory
 
 GRID = (
     *("nasbench201", "--vary", "algorithm=random,local-search", "--vary", "max-evaluations=9,12"),
-    *("--option", "proposals=4", "--repeats", "2"),
+    *("--proposals", "4", "--repeats", "2"),
 )
 CELLS = [
     f"algorithm={algorithm},max-evaluations={count}" for algorithm in ("random", "local-search") for count in (9, 12)
@@ -145,8 +145,8 @@ def test_a_sweep_may_grow_but_its_folder_takes_no_other(
         "2",
         "--repeats",
         "2",
-        "--option",
-        "proposals=1",
+        "--set",
+        "start=5",
     )
     assert code == 1, "another setting for all cells is another sweep"
     code, out, _ = call(capsys, monkeypatch, *base, "--vary", "proposals=1,2,3", "--steps", "2", "--repeats", "2")
@@ -179,7 +179,7 @@ def test_a_cell_that_fails_is_shown_with_its_reason_and_stops_no_other(
     (tmp_path / "empty.jsonl").write_text("")
     monkeypatch.chdir(tmp_path)
     words = ["nasbench201", "--vary", "optimizer=scripted:empty.jsonl,scripted:good.jsonl", "--repeats", "2"]
-    words += ["--steps", "1", "--option", "proposals=2", "--run-dir", "sweep"]
+    words += ["--steps", "1", "--proposals", "2", "--run-dir", "sweep"]
     code, out, err = call(capsys, monkeypatch, "sweep", *words)
     assert code == 1
     assert err.splitlines()[-2].startswith("failed: ")
@@ -206,7 +206,6 @@ REFUSED = [
     (["--vary", "optimizer=smollm2,7"], "optimizer takes a name, not 7"),
     (["--vary", "max-evaluations=20,few"], "max-evaluations takes a whole number, not 'few'"),
     (["--vary", "steps=2,-1"], "steps must be at least 0"),
-    (["--vary", "steps=2", "--option", "shwon=3"], "did you mean 'shown'"),
     (["--vary", "shown="], "give values, shown=A,B"),
     (["--vary", "shown"], "KEY=VALUE"),
     (["--vary", "shown=5,5"], "5 twice"),

@@ -1,0 +1,178 @@
+"""What a command needs to plan a search, as options that several commands share.
+
+The options of the algorithm are made from the dataclass of its settings, so that each is described once.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+
+import typer
+
+from optiprompt.cli._app import Calls, Device, DType, Evaluations, Minutes, Steps, Tokens, Usd
+from optiprompt.errors import UsageError
+from optiprompt.opro_settings import OproSettings
+
+if TYPE_CHECKING:
+    from optiprompt.config import Plan
+
+Preset = Annotated[
+    Literal["reference"] | None, typer.Option(help="Start from the settings of the published OPRO system.")
+]
+Cache = Annotated[
+    bool, typer.Option("--cache/--no-cache", help="Share replies with other runs: the same question is paid once.")
+]
+NAMES = tuple(field.name for field in fields(OproSettings))
+
+
+def make_plan(
+    task: Annotated[str, typer.Argument(help="A shipped task (`optiprompt tasks` lists them) or a YAML file.")],
+    optimizer: Annotated[
+        str | None, typer.Option(help="The model that proposes: openai:NAME[@URL], hf:ID_FOLDER_OR_GGUF or smollm2.")
+    ] = None,
+    scorer: Annotated[
+        str | None, typer.Option(help="The model that is instructed and graded, for prompt tasks.")
+    ] = None,
+    algorithm: Annotated[str, typer.Option(help="opro, random, evolution or local-search.")] = "opro",
+    steps: Steps = None,
+    max_evaluations: Evaluations = None,
+    max_calls: Calls = None,
+    max_tokens: Tokens = None,
+    max_usd: Usd = None,
+    max_minutes: Minutes = None,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many steps without a better score.")
+    ] = None,
+    target: Annotated[float | None, typer.Option(help="Stop when the best score is this good.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes every random choice.")] = 0,
+    preset: Preset = None,
+    train: Annotated[int | None, typer.Option(min=1, help="Prompt tasks: examples the search scores on.")] = None,
+    dev: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept to choose by.")] = None,
+    test: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept for the end.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field of the task's YAML otherwise.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Calls to a server under way at once.")] = 16,
+    timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that one call may take.")] = 120.0,
+    extra: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A further field of the requests to a server.")
+    ] = None,
+    device: Device = "auto",
+    dtype: DType = "auto",
+    cache: Cache = True,
+    *,
+    settings: dict[str, Any],
+) -> "Plan":
+    """The search that the options describe; `settings` are the algorithm's."""
+    from optiprompt.backends.base import BackendOptions
+    from optiprompt.budget import Budget
+    from optiprompt.config import Plan
+
+    return Plan(
+        task=str(Path(task).resolve()) if task.endswith((".yaml", ".yml")) else task,
+        optimizer=absolute(optimizer),
+        scorer=absolute(scorer),
+        algorithm=algorithm,
+        overrides={
+            **given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
+            **pairs("--set", overrides),
+        },
+        settings=settings,
+        preset=preset,
+        seed=seed,
+        budget=Budget(
+            steps=20 if steps is None and max_evaluations is None else steps,
+            evaluations=max_evaluations,
+            patience=patience,
+            target=target,
+            calls=max_calls,
+            tokens=max_tokens,
+            usd=max_usd,
+            minutes=max_minutes,
+        ),
+        options=BackendOptions(device, dtype, concurrency, timeout, pairs("--extra", extra)),
+        cache=cache,
+    )
+
+
+def with_plan(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `make_plan` and of the algorithm; what they say arrives as its argument `plan`."""
+    shared = _parameters(make_plan, "settings")
+    own = _parameters(command, "plan")
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        settings = given({name: values.pop(name) for name in NAMES})
+        planned = {each.name: values.pop(each.name) for each in shared}
+        command(plan=make_plan(**planned, settings=settings), **values)
+
+    signature = inspect.Signature([*shared, *own, *_settings()])
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    run.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
+    del run.__wrapped__  # or typer would look through to the command
+    return run
+
+
+def _parameters(function: Callable[..., Any], but: str) -> list[inspect.Parameter]:
+    """A function's parameters but one, with their types as objects."""
+    hints = get_type_hints(function, include_extras=True, localns={"Plan": object})
+    found = inspect.signature(function).parameters.values()
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return [each.replace(annotation=hints[each.name], kind=keyword) for each in found if each.name != but]
+
+
+def _settings() -> list[inspect.Parameter]:
+    """An option for each setting of `Opro`; those that are not given are None."""
+    hints, about = get_type_hints(OproSettings), documented(OproSettings.__doc__ or "")
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[_optional(hints[name]), typer.Option(help=f"opro: {about[name]}")],
+        )
+        for name in NAMES
+    ]
+
+
+def documented(docstring: str) -> Mapping[str, str]:
+    """What the `Attributes:` of a docstring say, by name."""
+    _, _, section = inspect.cleandoc(docstring).partition("Attributes:\n")
+    items = re.findall(r"^    (\w+): (.*(?:\n     +.*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()).replace("`", "") for name, text in items}
+
+
+def _optional(hint: Any) -> Any:
+    """The type, or None where the option is not given."""
+    return hint if type(None) in get_args(hint) else hint | None
+
+
+def absolute(model: str | None) -> str | None:
+    """A model with the path in its name made absolute, so that the run can be resumed from another folder."""
+    backend, colon, rest = (model or "").partition(":")
+    path = Path(rest).expanduser()
+    return f"{backend}:{path.resolve()}" if colon and backend in ("hf", "scripted") and path.exists() else model
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def pairs(option: str, pairs: list[str] | None) -> dict[str, Any]:
+    """The values of KEY=VALUE pairs, read as YAML: numbers, true, lists."""
+    import yaml
+
+    values: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{option} takes KEY=VALUE, not {pair!r}")
+        try:
+            values[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UsageError(f"{option} {key}: {value!r} is no YAML value: put it in quotes") from None
+    return values

@@ -1,0 +1,206 @@
+"""Prompt search: which instruction makes a model answer best (Yang et al. 2023, arXiv 2309.03409)."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass, replace
+from typing import Any
+
+from optiprompt.backends.base import Backend, Form, Reply, Request
+from optiprompt.candidate import Candidate, Evaluation, Outcome, Usage
+from optiprompt.data.examples import Example
+from optiprompt.data.splits import Splits, cut
+from optiprompt.errors import BackendError, BudgetSpent, FatalBackendError, ParseError, PromptTooLong, UsageError
+from optiprompt.graders import Grader, GradingError
+from optiprompt.spaces.text import MAX_CHARS, Text
+from optiprompt.tasks._asking import Asking, Position, final_request, final_text
+from optiprompt.tasks.base import Task
+
+START = ("Let's solve the problem.", "Let's think step by step.", "")
+
+
+class PromptTask(Task):
+    """An instruction is put into every question, a model answers, the answers are graded; the score is their mean.
+
+    A candidate is a value that is put into the prompt as it is, never a template.
+
+    Attributes:
+        space: which instructions there may be; set another to allow less.
+        splits: the examples.
+        grader: decides whether an answer is right.
+        asking: how a question and an instruction become a prompt.
+        max_tokens: the longest answer.
+        judge: the model that the grader `judge` asks; None lets the scorer judge itself.
+        extract: after its reply the scorer is asked once more, for the final answer alone, and that second reply is
+            graded (for base models; Kojima et al. 2022, arXiv 2205.11916). An empty reply is graded as it is.
+    """
+
+    score_name = "accuracy"
+    needs_scorer = True
+    bounds = (0.0, 1.0)
+
+    def __init__(
+        self,
+        name: str,
+        data: Sequence[Example] | Splits,
+        grader: Grader,
+        position: Position = "Q_begin",
+        start: Sequence[str] = START,
+        system: bool = False,
+        form: Form = "chat",
+        markers: bool | None = None,
+        max_tokens: int = 512,
+        description: str = "A language model answers questions.",
+    ) -> None:
+        """Set up the task.
+
+        Args:
+            name: of the task.
+            data: examples, which are cut 20/20/60 into train, dev and test, or the splits.
+            grader: decides whether an answer is right, from `optiprompt.graders`.
+            position: where the instruction stands: `before_Q`, `Q_begin`, `Q_end` or `A_begin`.
+            start: the instructions that the search starts from; the first one is the baseline.
+            system: the instruction is the system message instead.
+            form: whether the scorer is asked in a `chat` or given plain text for `continuation`.
+            markers: whether `Q:` and `A:` stand before question and answer; by default in plain text only.
+            max_tokens: the longest answer, in tokens.
+            description: what the questions are, for the meta-prompt.
+
+        Raises:
+            UsageError: settings contradict each other, or there is nothing to start from.
+        """
+        if not start:
+            raise UsageError("start: give at least one instruction to start from")
+        self.name = name
+        opens = position == "A_begin" and not system
+        # A start that the user gave is a candidate, however long.
+        self.space: Text = Text(max(MAX_CHARS, *map(len, start)), tag="Start" if opens else "INS")
+        for text in start:
+            check_start(self.space, text)
+        self.splits = data if isinstance(data, Splits) else cut(data)
+        self.examples, self.dev, self.test = self.splits.train, self.splits.dev, self.splits.test
+        self.grader = grader
+        self.asking = Asking(position, form, markers, system)
+        self.max_tokens = max_tokens
+        self.description = description
+        self.place = self.asking.place
+        self.judge: Backend | None = None
+        self.extract = False
+        self._start = tuple(start)
+
+    async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
+        """The accuracy on the train split."""
+        if scorer is None:
+            raise UsageError(f"the task {self.name} needs a scorer: the model whose answers are graded")
+        return await self.evaluate_on(candidate, self.examples, scorer)
+
+    async def outcomes(
+        self, candidate: Candidate[Any], examples: Sequence[Example], scorer: Backend
+    ) -> tuple[list[Outcome], Usage]:
+        """Ask all examples at once.
+
+        An example whose answer could not be had or graded has no score.
+
+        Raises:
+            BackendError: not one call came through; nothing is known of the candidate, and a resumed run asks again.
+            BudgetSpent: the run may send no more; raised when the calls under way have been answered.
+        """
+        lost: list[BackendError | BudgetSpent] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(self._ask(candidate.value, example, scorer, lost)) for example in examples]
+        except ExceptionGroup as problems:
+            raise problems.exceptions[0] from None
+        for error in lost:
+            if isinstance(error, BudgetSpent):
+                raise error
+        if lost and len(lost) == len(examples):
+            raise lost[0]
+        results = [each.result() for each in asked]
+        return [outcome for outcome, _ in results], sum((used for _, used in results), Usage())
+
+    async def _ask(
+        self, instruction: str, example: Example, scorer: Backend, lost: list[BackendError | BudgetSpent]
+    ) -> tuple[Outcome, Usage]:
+        """The outcome of one example; an error that is not this prompt's own goes into `lost`."""
+        prompt = self.asking.prompt(instruction, example.input)
+        target = example.target if isinstance(example.target, str) else list(example.target)
+        usage = Usage()
+        try:
+            request = Request(prompt, self.max_tokens, stop=self.asking.stop)
+            [reply] = await scorer.generate(request, [0])
+            usage = reply.usage
+            if self.extract and reply.finish in ("stop", "length") and reply.text.strip():
+                [reply] = await scorer.generate(final_request(request, reply.text), [0])
+                usage += reply.usage
+                reply = replace(reply, text=final_text(request, reply.text))
+            if reply.finish == "error":
+                raise BackendError(reply.error)
+            if problem := _no_answer(reply):
+                return Outcome(example.id, None, error=problem), usage
+            judge = self.judge or scorer
+            verdict = await self.grader.grade(reply.text, target, question=example.input, judge=judge)
+        except FatalBackendError:
+            raise
+        except BudgetSpent as error:  # not raised here: that would cut the other examples' calls, which are paid
+            lost.append(error)
+            return Outcome(example.id, None, error=str(error)), usage
+        except (BackendError, GradingError) as error:
+            if isinstance(error, BackendError) and not isinstance(error, PromptTooLong):
+                lost.append(error)
+            spent = error.usage if isinstance(error, GradingError) else Usage()
+            return Outcome(example.id, None, error=str(error)), usage + spent
+        return Outcome(example.id, verdict.score, verdict.answer), usage + verdict.usage
+
+    def start(self, rng: random.Random) -> Sequence[str]:
+        """The given instructions."""
+        return self._start
+
+    def show(self, score: float) -> str:
+        """As a whole number from 0 to 100."""
+        return str(round(100 * score))
+
+    def aim(self, scores: Sequence[float]) -> float:
+        """A little better than the best shown, at most 1."""
+        return min(1.0, super().aim(scores))
+
+    def exemplar(self, example: Example) -> Mapping[str, str]:
+        """The question as it is asked, with `<INS>` (or `<Start>`) where the instruction goes."""
+        asked = self.asking.text(f"<{self.space.tag}>", example.input)
+        return {**super().exemplar(example), "input": asked}
+
+    def identity(self) -> dict[str, Any]:
+        """Name, data, grader and all that is asked."""
+        return {
+            "name": self.name,
+            "data": self.splits.fingerprint(),
+            "grader": repr(self.grader) if is_dataclass(self.grader) else type(self.grader).__qualname__,
+            "asking": asdict(self.asking),
+            "max_tokens": self.max_tokens,
+            **({"extract": True} if self.extract else {}),
+        }
+
+    def details(self) -> dict[str, Any]:
+        """The ids of the examples in each split."""
+        return {"splits": self.splits.ids()}
+
+
+def check_start(space: Text, text: str) -> None:
+    """Make sure that the space takes a starting instruction.
+
+    Raises:
+        UsageError: it does not.
+    """
+    try:
+        space.parse(text)
+    except ParseError as error:
+        raise UsageError(f"start: {text[:40]!r}: {error}") from None
+
+
+def _no_answer(reply: Reply) -> str:
+    """Why a reply holds no answer that could be right or wrong; empty where it does."""
+    if reply.finish == "refused":
+        return "the server refused to answer this prompt"
+    if reply.finish == "length" and not reply.text.strip():
+        return "the reply has no text: all of max_tokens went into reasoning: raise max_tokens"
+    return ""
