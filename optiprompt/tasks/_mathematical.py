@@ -102,6 +102,8 @@ class MathematicalTask(Task):
 
 
 def mean_and_error(values: Sequence[float], decimals: int) -> str:
-    """Mean ± standard error; of one value the value."""
+    """Mean ± standard error; of one value the value, of none a dash."""
+    if not values:
+        return "-"
     mean = f"{fmean(values):.{decimals}f}"
     return f"{mean} ± {stdev(values) / math.sqrt(len(values)):.{decimals}f}" if len(values) > 1 else mean

@@ -98,9 +98,7 @@ class LinearRegression(MathematicalTask):
         The columns: mean steps to the true w and b of the runs that found them, how many did, unique pairs scored until
         then (or until the end), and how far the best loss is above that of the truth (mean ± standard error).
         """
-        rows = [self._row(name, runs)]
-        searches = self.random_searches(runs)
-        rows.append(self._row(f"random search ({len(searches)} runs)", searches))
+        rows = [self._row(name, runs), self._row("random search", self.random_searches(runs))]
         known = PAPER.get(self.truth, ()) if self._as_in_paper else ()
         for optimizer, steps in zip(OPTIMIZERS, known, strict=False):
             cells = {"steps to optimum": f"{steps:.1f}", "found": "", EXPLORED: "", GAP: ""}

@@ -100,10 +100,9 @@ class Tsp(MathematicalTask):
         stands in for it, and a gap may be negative.
         """
         best = self.best_known
-        searches = self.random_searches(runs)
         return [
             self._searched(name, runs),
-            self._searched(f"random search ({len(searches)} runs)", searches),
+            self._searched("random search", self.random_searches(runs)),
             self._tour("nearest neighbour", self.score(nearest_neighbour(self.points))),
             self._tour("farthest insertion", self.score(farthest_insertion(self.points))),
             self._tour("optimum (HiGHS)" if best.proven else "best known (2-opt), not proven", best.length),

@@ -87,17 +87,37 @@ def test_a_bad_setting_is_named(name: str, field: str, value: float) -> None:
         load_task(name, {field: value})
 
 
-def test_the_search_ends_in_the_step_that_brings_the_truth(
+def test_the_search_ends_in_the_step_that_brings_the_truth_and_the_table_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runs: Path
 ) -> None:
     replies = numbers((30, 1), (31, 1), (32, 1), (30, 1), (25, 23), (40, 1), (99, 9))
-    words = ("--optimizer", script(tmp_path, replies), "--set", "w=25", "--set", "b=23", "--proposals", "2")
-    code, out = call(capsys, monkeypatch, "run", "linear_regression", *words, "--run-dir", str(runs / "a"))
+    optimizer = script(tmp_path, replies)
+    words = ("run", "linear_regression", "--optimizer", optimizer, "--proposals", "2", "--display", "none")
+    line = ("--set", "w=25", "--set", "b=23")
+    code, out = call(capsys, monkeypatch, *words, *line, "--run-dir", str(runs / "a"))
     assert code == 0
     assert "the optimum is found" in out
+    cells = {row[0]: row[1:] for row in table_of(out)}
+    assert cells[""][:2] == ["steps to optimum", "found"]
+    assert cells[optimizer_row(cells)][:2] == ["3.0", "1 of 1"]
+    assert cells["paper: gpt-4 (mean of 5)"][0] == "12.2"
     _, out = call(capsys, monkeypatch, "best", "a", "--json")
     found = json.loads(out)
     assert (found["text"], found["step"]) == ("w=25, b=23", 3)
+    code, out = call(capsys, monkeypatch, *words, *line, "--repeats", "3", "--run-dir", str(runs / "b"))
+    cells = {row[0]: row[1:] for row in table_of(out)}
+    assert cells[optimizer_row(cells)][:2] == ["3.0", "3 of 3"]
+
+
+def table_of(out: str) -> list[list[str]]:
+    """The cells of the lines of a printed table."""
+    lines = [line for line in out.splitlines() if line.strip()[:1] in ("│", "┃")]
+    return [[cell.strip() for cell in line.strip().strip("│┃").replace("┃", "│").split("│")] for line in lines]
+
+
+def optimizer_row(cells: dict[str, list[str]]) -> str:
+    """The name of the row of what searched: the first below the head."""
+    return list(cells)[1]
 
 
 def test_steps_to_the_optimum_in_the_table_are_exact(tmp_path: Path) -> None:
@@ -125,7 +145,7 @@ def test_a_starting_point_that_is_the_truth_needs_no_step(tmp_path: Path) -> Non
     run = searched(task, tmp_path, [], seed=seed)
     cells = {row.name: row.cells for row in task.table("script", [run])}
     assert (cells["script"]["steps to optimum"], cells["script"]["found"]) == ("0.0", "1 of 1")
-    assert cells["random search (20 runs)"]["found"] == "20 of 20"
+    assert cells["random search"]["found"] == "20 of 20"
 
 
 def test_the_papers_figures_stand_only_beside_the_papers_data(tmp_path: Path) -> None:
