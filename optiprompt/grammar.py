@@ -16,6 +16,21 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrangement:
+    """One word, then every other word once in any order; a single space before the first (see `Words`).
+
+    Attributes:
+        first: the word that begins.
+        others: different words, at least one.
+        between: what stands between two words.
+    """
+
+    first: str
+    others: tuple[str, ...]
+    between: str
+
+
+@dataclass(frozen=True, slots=True)
 class JsonSchema:
     """A JSON value that fulfils a schema.
 
@@ -26,4 +41,4 @@ class JsonSchema:
     schema: dict[str, Any]
 
 
-Grammar = Words | JsonSchema
+Grammar = Words | Arrangement | JsonSchema

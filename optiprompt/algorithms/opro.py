@@ -117,7 +117,8 @@ class OproSearcher(Searcher):
     def _temperature(self, trajectory: Trajectory) -> float:
         """The step's temperature: constant or rising over the steps, wider while there are only duplicates."""
         settings = self._settings
-        usual = CONTINUING if self._style == "pretrained" else ASKING
+        continuing = self._setting.task.space.temperature or CONTINUING
+        usual = continuing if self._style == "pretrained" else ASKING
         temperature = usual if settings.temperature is None else settings.temperature
         if settings.temperature_end is not None and self._setting.steps:
             share = min(1.0, trajectory.steps / self._setting.steps)

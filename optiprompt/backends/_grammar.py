@@ -1,17 +1,20 @@
 """Which tokens may come next inside a grammar: words by a table of their tokens, JSON schemas by llguidance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from optiprompt.backends._model import Model
 from optiprompt.errors import FatalBackendError
-from optiprompt.grammar import Grammar, JsonSchema, Words
+from optiprompt.grammar import Arrangement, Grammar, JsonSchema, Words
 
 if TYPE_CHECKING:
     import torch
 
 # No free white space: a small model would fill its reply with it.
 _JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+
+# A place in the grammar, and what is missing of the word that leads there, in tokens.
+Way = tuple[Any, tuple[int, ...]]
 
 
 class Follower(Protocol):
@@ -51,15 +54,37 @@ class Grammars:
         """
         name = repr(grammar)
         if name not in self._starts:
-            self._starts[name] = self._words(grammar) if isinstance(grammar, Words) else self._json(grammar)
+            self._starts[name] = self._compile(grammar)
         return self._starts[name]()
+
+    def _compile(self, grammar: Grammar) -> Callable[[], Follower]:
+        match grammar:
+            case Words():
+                return self._words(grammar)
+            case Arrangement():
+                return self._arrangement(grammar)
+            case JsonSchema():
+                return self._json(grammar)
 
     def _words(self, grammar: Words) -> Callable[[], Follower]:
         if not all(grammar.slots):
             raise FatalBackendError("the grammar cannot be used: a position has no words: mend the space's grammar")
         tokens = {word: self._model.after_text(f" {word}") for slot in grammar.slots for word in slot}
         slots = [[tokens[word] for word in slot] for slot in grammar.slots]
-        return lambda: _WordFollower(slots, self._model.ends)
+
+        def following(slot: int) -> Iterable[Way]:
+            return [(slot + 1, word) for word in slots[slot]] if slot < len(slots) else []
+
+        return lambda: _WordFollower(0, following, self._model.ends)
+
+    def _arrangement(self, grammar: Arrangement) -> Callable[[], Follower]:
+        first = self._model.after_text(f" {grammar.first}")
+        tokens = {word: self._model.after_text(f"{grammar.between}{word}") for word in grammar.others}
+
+        def following(left: frozenset[str] | None) -> Iterable[Way]:
+            return [(frozenset(tokens), first)] if left is None else [(left - {word}, tokens[word]) for word in left]
+
+        return lambda: _WordFollower(None, following, self._model.ends)
 
     def _json(self, grammar: JsonSchema) -> Callable[[], Follower]:
         from llguidance import LLMatcher
@@ -81,18 +106,18 @@ class _WordFollower:
     """Follows the words' own tokens: llguidance would also allow any other way to cut them into tokens.
 
     Args:
-        slots: the tokens of each word of each position.
+        place: where the reply begins.
+        following: the ways that lead on from a place; none from the last.
         ends: the tokens that may end the reply.
     """
 
-    def __init__(self, slots: Sequence[Sequence[tuple[int, ...]]], ends: frozenset[int]) -> None:
-        self._slots, self._ends = slots, ends
-        # The ways to go on: the next position, and what is missing of the word before it.
-        self._ways: set[tuple[int, tuple[int, ...]]] = set()
-        self._open({(0, ())})
+    def __init__(self, place: Any, following: Callable[[Any], Iterable[Way]], ends: frozenset[int]) -> None:
+        self._following, self._ends = following, ends
+        self._ways: set[Way] = set()
+        self._open({(place, ())})
 
     def take(self, token: int) -> None:
-        self._open({(slot, missing[1:]) for slot, missing in self._ways if missing and missing[0] == token})
+        self._open({(place, missing[1:]) for place, missing in self._ways if missing and missing[0] == token})
 
     def forced(self) -> list[int]:
         tokens: list[int] = []
@@ -116,14 +141,11 @@ class _WordFollower:
         ends = self._ends if any(not missing for _, missing in self._ways) else frozenset()
         return {missing[0] for _, missing in self._ways if missing} | ends
 
-    def _open(self, ways: set[tuple[int, tuple[int, ...]]]) -> None:
-        """Where a word is whole, go on with the words of the next position; only the last leaves nothing missing."""
+    def _open(self, ways: set[Way]) -> None:
+        """Where a word is whole, go on with the words that may follow; only the last leaves nothing missing."""
         self._ways = set()
-        for slot, missing in ways:
-            if missing or slot == len(self._slots):
-                self._ways.add((slot, missing))
-            else:
-                self._ways |= {(slot + 1, word) for word in self._slots[slot]}
+        for place, missing in ways:
+            self._ways |= {(place, missing)} if missing else set(self._following(place)) or {(place, ())}
 
 
 class _JsonFollower:

@@ -22,11 +22,14 @@ class Space(ABC, Generic[T]):
     Attributes:
         kind: which meta-prompt templates speak of it: prompts/STYLE_KIND.jinja.
         tag: what stands around a candidate in a chat reply: `<TAG>...</TAG>`.
+        temperature: at which a model that continues a list of candidates proposes best; None leaves it to the
+            algorithm.
         grammar: what a continuation may look like, for backends that decode inside a grammar.
     """
 
     kind: ClassVar[str] = "structured"
     tag: str = "CANDIDATE"
+    temperature: ClassVar[float | None] = None
     grammar: Grammar | None = None
 
     @abstractmethod

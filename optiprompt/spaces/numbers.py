@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from optiprompt.errors import ParseError, UsageError
+from optiprompt.grammar import Words
 from optiprompt.spaces.base import Space
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
 _BRACKETS = str.maketrans(dict.fromkeys("[](){}\"'`", " "))
 _LARGEST = 2**50  # up to here a float tells all points of the grid apart
+LISTED = 1000  # the grammar lists the values of a number, if there are no more
 
 
 class Numbers(Space[dict[str, float]]):
@@ -28,6 +30,7 @@ class Numbers(Space[dict[str, float]]):
     """
 
     tag = "NUMBERS"
+    temperature = 1.0  # a digit drawn at more is soon any digit
 
     def __init__(self, fields: Mapping[str, tuple[float, float]], *, integer: bool = False, decimals: int = 4) -> None:
         """Set up the space.
@@ -48,6 +51,7 @@ class Numbers(Space[dict[str, float]]):
         self._scale = 10**self.decimals
         self._grid = {name: self._bounds(name, low, high) for name, (low, high) in self.fields.items()}
         self._names = {name.casefold(): name for name in self.fields}
+        self.grammar = self._words()
 
     def _bounds(self, name: str, low: float, high: float) -> tuple[int, int]:
         """The first and the last point of the grid within the bounds."""
@@ -109,6 +113,17 @@ class Numbers(Space[dict[str, float]]):
     def _range(self, name: str) -> str:
         first, last = self._grid[name]
         return f"{self._written(first)} to {self._written(last)}"
+
+    def _words(self) -> Words | None:
+        """Every number with its name as a word; None where there are too many to list."""
+        if any(last - first >= LISTED for first, last in self._grid.values()):
+            return None
+        slots = [
+            [f"{name}={self._written(point)}," for point in range(first, last + 1)]
+            for name, (first, last) in self._grid.items()
+        ]
+        slots[-1] = [word.removesuffix(",") for word in slots[-1]]
+        return Words(tuple(map(tuple, slots)))
 
     @property
     def _form(self) -> str:

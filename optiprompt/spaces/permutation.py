@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from optiprompt.errors import ParseError, UsageError
+from optiprompt.grammar import Arrangement
 from optiprompt.spaces.base import Space
 
 Order = tuple[int, ...]
@@ -32,6 +33,7 @@ class Permutation(Space[Order]):
         if n < 3:
             raise UsageError(f"a permutation that begins with 0 needs n of at least 3, not {n}")
         self.n = n
+        self.grammar = Arrangement("0", tuple(map(str, range(1, n))), between=",")
 
     def parse(self, text: str) -> Order:
         """The order; spaces, brackets and arrows are taken as well as commas.

@@ -7,7 +7,7 @@ import asyncio
 import json
 
 from optiprompt.backends.base import Backend, Cacheable, Message, Reply, Request
-from optiprompt.grammar import JsonSchema, Words
+from optiprompt.grammar import Arrangement, JsonSchema, Words
 
 _CHAT = (Message("system", "You are brief."), Message("user", "Name a colour."))
 _TEXT = "The colours of the rainbow are red,"
@@ -92,6 +92,10 @@ async def _check_grammars(backend: Backend) -> None:
         empty, *inside = reply.text.split(" ")
         assert (empty, len(inside)) == ("", 3), f"three words, a space before each, were asked for: {reply.text!r}"
         assert set(inside) <= set(_COLOURS), f"a word outside the grammar: {reply.text!r}"
+    order = Request(_TEXT, max_tokens=60, temperature=1.0, grammar=Arrangement("0", ("1", "12", "2"), ","), seed=2)
+    for reply in await backend.generate(order, range(4)):
+        first, *others = reply.text.split(",")
+        assert (first, sorted(others)) == (" 0", ["1", "12", "2"]), f"each word once was asked for: {reply.text!r}"
     schema = Request(_CHAT, max_tokens=100, temperature=1.0, grammar=JsonSchema(_SCHEMA), seed=2)
     for reply in await backend.generate(schema, range(4)):
         value = json.loads(reply.text)

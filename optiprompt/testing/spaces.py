@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from optiprompt.errors import ParseError, UsageError
-from optiprompt.grammar import Words
+from optiprompt.grammar import Arrangement, Words
 from optiprompt.spaces.base import Space
 
 SAMPLES = 30
@@ -70,6 +70,8 @@ def check_space(space: Space[Any], examples: Sequence[str] = ()) -> None:
         check_text(space, text)
     if isinstance(space.grammar, Words):
         _check_words(space, space.grammar, values, rng)
+    if isinstance(space.grammar, Arrangement):
+        _check_arrangement(space, space.grammar, values, rng)
 
 
 def _check_spelling(space: Space[Any], value: Any) -> None:
@@ -141,6 +143,16 @@ def _check_words(space: Space[Any], grammar: Words, values: Iterable[Any], rng: 
         _require(fits, f"the grammar must allow what is rendered: {space.render(value)!r}")
     for _ in range(SAMPLES):
         text = " ".join(rng.choice(slot) for slot in grammar.slots)
+        _parsed(space, text, "what the grammar allows must be a candidate")
+
+
+def _check_arrangement(space: Space[Any], grammar: Arrangement, values: Iterable[Any], rng: random.Random) -> None:
+    for value in values:
+        first, *others = space.render(value).split(grammar.between)
+        fits = first == grammar.first and sorted(others) == sorted(grammar.others)
+        _require(fits, f"the grammar must allow what is rendered: {space.render(value)!r}")
+    for _ in range(SAMPLES):
+        text = grammar.between.join([grammar.first, *rng.sample(grammar.others, len(grammar.others))])
         _parsed(space, text, "what the grammar allows must be a candidate")
 
 

@@ -4,12 +4,13 @@ import math
 import random
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from optiprompt.errors import ParseError, UsageError
-from optiprompt.grammar import Words
+from optiprompt.grammar import Arrangement, Words
 from optiprompt.spaces.base import Space
 from optiprompt.spaces.cell import CellSpace
 from optiprompt.spaces.numbers import Numbers
@@ -161,6 +162,34 @@ class Wide(Letter):
     grammar = Words(slots=(("a", "b", "c", "d"),))
 
 
+class Shorter(Permutation):
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.grammar = Arrangement("0", ("1", "2"), between=",")
+
+
+class Scattered(Permutation):
+    """Takes only orders in which no number stands beside its successor."""
+
+    def __init__(self) -> None:
+        super().__init__(5)
+
+    def parse(self, text: str) -> tuple[int, ...]:
+        order = super().parse(text)
+        if any(b - a == 1 for a, b in pairwise(order)):
+            raise ParseError("two successors stand side by side")
+        return order
+
+    def sample(self, rng: random.Random) -> tuple[int, ...]:
+        return rng.choice([(0, 2, 4, 1, 3), (0, 3, 1, 4, 2), (0, 4, 3, 2, 1)])
+
+    def mutate(self, value: tuple[int, ...], rng: random.Random) -> tuple[int, ...]:
+        raise UsageError("no mutations")
+
+    def neighbours(self, value: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        raise UsageError("no neighbours")
+
+
 def test_a_correct_space_passes() -> None:
     check_space(Letter(), ["a"])
 
@@ -177,12 +206,21 @@ def test_a_correct_space_passes() -> None:
         (Repeats(), "neighbours must differ"),
         (Narrow(), "grammar must allow what is rendered"),
         (Wide(), "what the grammar allows must be a candidate"),
+        (Shorter(), "grammar must allow what is rendered"),
+        (Scattered(), "what the grammar allows must be a candidate"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Space) else "",
 )
-def test_a_broken_space_is_noticed(broken: Space[str], rule: str) -> None:
+def test_a_broken_space_is_noticed(broken: Space[Any], rule: str) -> None:
     with pytest.raises(AssertionError, match=rule):
-        check_space(broken, ["a"])
+        check_space(broken, ["a"] if isinstance(broken, Letter) else [])
+
+
+def test_numbers_are_listed_in_the_grammar_unless_there_are_too_many() -> None:
+    assert Numbers({"x": (-0.1, 0.1), "y": (9, 9.1)}, decimals=1).grammar == Words(
+        (("x=-0.1,", "x=0,", "x=0.1,"), ("y=9", "y=9.1"))
+    )
+    assert Numbers({"x": (0, 1)}, decimals=4).grammar is None
 
 
 def test_a_space_without_random_candidates_needs_examples() -> None:

@@ -20,7 +20,7 @@ from optiprompt.backends import hf, smollm2
 from optiprompt.backends.base import BackendOptions, Message, Reply, Request
 from optiprompt.backends.hf import LocalBackend
 from optiprompt.errors import BackendError, FatalBackendError
-from optiprompt.grammar import JsonSchema, Words
+from optiprompt.grammar import Arrangement, JsonSchema, Words
 
 CPU = BackendOptions(device="cpu", dtype="float32")
 COMMON = (
@@ -134,6 +134,16 @@ def test_words_are_obeyed_by_every_sample(model: LocalBackend) -> None:
         assert all(word in slot for word, slot in zip(reply.text[1:].split(" "), slots, strict=True)), reply.text
         assert reply.text.startswith(" ")
     assert len(set(texts(replies))) > 5
+
+
+def test_an_arrangement_holds_every_word_once(model: LocalBackend) -> None:
+    numbers = tuple(map(str, range(1, 13)))
+    request = Request("length 9:", max_tokens=60, temperature=2.0, seed=1, grammar=Arrangement("0", numbers, ","))
+    replies = ask(model, request, 20)
+    for reply in replies:
+        first, *others = reply.text.split(",")
+        assert (first, sorted(others), reply.finish) == (" 0", sorted(numbers), "stop"), reply.text
+    assert len(set(texts(replies))) == 20
 
 
 def test_a_json_schema_is_obeyed_by_every_sample(model: LocalBackend) -> None:

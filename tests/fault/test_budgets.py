@@ -193,18 +193,20 @@ def test_minutes_end_a_run_and_the_pause_between_two_parts_is_no_work(tmp_path: 
     def run(minutes: float) -> op.Result:
         began = time.monotonic()
         result = search(server, tmp_path / "run", op.Budget(minutes=minutes))
-        assert time.monotonic() - began < 1.3 * 60 * minutes + 1
+        assert time.monotonic() - began < 1.3 * 60 * minutes + 10
         return result
 
     with ChaosServer(Answers(), latency=0.05) as server:
-        assert run(1 / 60).stop_reason == "0.0166667 minutes are over"
+        search(server, tmp_path / "first", op.Budget(calls=1))  # what is imported at the first call takes time too
         requests = server.requests
-        assert requests > 0
-        assert run(1 / 60).stop_reason == "0.0166667 minutes are over"
+        assert run(3 / 60).stop_reason == "0.05 minutes are over"
+        assert server.requests > requests
+        requests = server.requests
+        assert run(3 / 60).stop_reason == "0.05 minutes are over"
         assert server.requests == requests
-        time.sleep(1.5)
-        run(2 / 60)
-        assert server.requests > requests + 20, "a second's work was left"
+        time.sleep(3.5)
+        run(6 / 60)
+        assert server.requests > requests + 10, "three seconds' work was left"
 
 
 def test_a_slow_function_stops_when_the_time_is_over(tmp_path: Path) -> None:
