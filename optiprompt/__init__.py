@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from optiprompt.data.splits import Splits
     from optiprompt.errors import OptipromptError
     from optiprompt.evaluation import evaluate
+    from optiprompt.racing import Racing
+    from optiprompt.scoring import Scoring
     from optiprompt.spaces.base import Space
     from optiprompt.spaces.cell import CellSpace
     from optiprompt.spaces.numbers import Numbers
@@ -52,8 +54,10 @@ _HOMES = {
     "Outcome": "candidate",
     "Permutation": "spaces.permutation",
     "PromptTask": "tasks.prompt",
+    "Racing": "racing",
     "Random": "algorithms.random",
     "Result": "api",
+    "Scoring": "scoring",
     "Space": "spaces.base",
     "Splits": "data.splits",
     "Task": "tasks.base",
@@ -86,8 +90,10 @@ __all__ = [
     "Outcome",
     "Permutation",
     "PromptTask",
+    "Racing",
     "Random",
     "Result",
+    "Scoring",
     "Space",
     "Splits",
     "Task",

@@ -21,14 +21,16 @@ from optiprompt.backends._recorded import Recorded
 from optiprompt.backends.base import Backend, BackendOptions
 from optiprompt.budget import Budget
 from optiprompt.cache import ReplyCache, cache_file
-from optiprompt.candidate import Trial, Usage
+from optiprompt.candidate import Evaluation, Trial, Usage
 from optiprompt.errors import RunError, UsageError
 from optiprompt.events import Extended, Started
+from optiprompt.finals import Final
 from optiprompt.loop import Search, run_search
 from optiprompt.meter import Meter, metering
 from optiprompt.plugins import find
 from optiprompt.prices import Price, known_prices
 from optiprompt.resources import runs_folder
+from optiprompt.scoring import Scoring
 from optiprompt.store import Run, Watch, opened
 from optiprompt.tasks.base import Task
 from optiprompt.threads import in_thread
@@ -44,12 +46,13 @@ class Result:
     """What a search found.
 
     Attributes:
-        best: the best candidate with its evaluation; None where nothing could be scored.
+        best: the winner with its evaluation by the search (on train); None where nothing could be scored.
         trajectory: every trial.
         stop_reason: why the search ended, in words.
         run_dir: the run's folder; None for a search in memory only.
         usage: calls and tokens of the whole run, those of calls that failed included.
         usd: US dollars of the whole run; None where a price is not known.
+        final: how the winner was chosen, and how it does on the test split; None for tasks without examples.
     """
 
     best: Trial | None
@@ -58,6 +61,17 @@ class Result:
     run_dir: Path | None
     usage: Usage
     usd: float | None
+    final: Final | None = None
+
+    @property
+    def test(self) -> Evaluation | None:
+        """The winner's evaluation on the test split, which decided nothing; None where there is none."""
+        return self.final.test if self.final else None
+
+    @property
+    def verdict(self) -> str:
+        """In words, whether the winner is better than the first starting candidate; empty where nothing is known."""
+        return self.final.verdict if self.final else ""
 
 
 def backend(spec: str, options: BackendOptions | None = None) -> Backend:
@@ -87,7 +101,7 @@ def optimize(
     budget: Budget | None = None,
     run_dir: str | Path | None = None,
     watch: Watch | None = None,
-    cache: bool = True,
+    scoring: Scoring | None = None,
 ) -> Result:
     """Search for the best candidate of a task. Blocks until the search ends.
 
@@ -104,7 +118,7 @@ def optimize(
         budget: what the run may spend.
         run_dir: the run's folder; a new one under `OPTIPROMPT_RUNS` (or ./runs) by default.
         watch: called with each event as it is recorded.
-        cache: whether replies are shared with other runs, through a file under `OPTIPROMPT_CACHE`.
+        scoring: what is spent on the scores: racing, the final test, the cache of replies.
 
     Raises:
         UsageError: the parts do not fit together.
@@ -119,7 +133,7 @@ def optimize(
         optimizer=optimizer,
         scorer=scorer,
         seed=seed,
-        cache=cache,
+        scoring=scoring or Scoring(),
     )
     return run(search, Path(run_dir) if run_dir is not None else new_folder(task.name), watch=watch)
 
@@ -172,7 +186,7 @@ def prices_of(search: Search) -> dict[str, Price | None]:
 
 
 async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) -> Result:
-    cache = GroupedCache(replies) if search.cache else None
+    cache = GroupedCache(replies) if search.scoring.cache else None
     optimizer, scorer = _recorded(search.optimizer, store, cache), _recorded(search.scorer, store, cache)
     if search.optimizer is search.scorer:
         scorer = optimizer
@@ -181,12 +195,13 @@ async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) ->
         await in_thread(lambda: (optimizer.proposes, optimizer.context))
     try:
         with metering(meter):
-            trajectory, reason = await run_search(replace(search, optimizer=optimizer, scorer=scorer), store)
+            trajectory, reason, final = await run_search(replace(search, optimizer=optimizer, scorer=scorer), store)
     finally:
         for each in (optimizer, scorer):
             if each is not None:
                 await each.aclose()
-    return Result(trajectory.best, trajectory, reason, store.folder, meter.total(), meter.usd)
+    best = final.winner if final else trajectory.best
+    return Result(best, trajectory, reason, store.folder, meter.total(), meter.usd, final)
 
 
 def _recorded(backend: Backend | None, store: Run, cache: GroupedCache | None) -> Backend | None:

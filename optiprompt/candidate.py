@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Generic, Literal, TypeVar
 
+from optiprompt.intervals import normal, wilson
+
 T = TypeVar("T")
 
 MOST_FAILED = 0.2  # share of examples without a score above which an evaluation says nothing
@@ -109,6 +111,18 @@ class Evaluation:
             raise ValueError(f"an ok evaluation needs a finite score, not {self.score}")
         if self.status != "ok" and not self.reason:
             raise ValueError(f"an evaluation that is {self.status} needs a reason")
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95% interval of the score: Wilson's for a mean of graded examples, else by the standard error.
+
+        None where it was measured once, or there is no score.
+        """
+        if self.score is None or self.n < 1:
+            return None
+        if self.outcomes and 0 <= self.score <= 1:
+            return wilson(self.score, self.n)
+        return None if self.stderr is None else normal(self.score, self.stderr)
 
     @classmethod
     def failed(cls, reason: str, **details: Any) -> "Evaluation":

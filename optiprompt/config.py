@@ -16,6 +16,7 @@ from optiprompt.errors import RunError, UsageError
 from optiprompt.events import Extended, Started
 from optiprompt.loop import Search
 from optiprompt.plugins import find
+from optiprompt.scoring import Scoring
 from optiprompt.store import Watch, read_events
 from optiprompt.tasks.loader import field_names, load_task
 
@@ -40,7 +41,7 @@ class Plan:
         seed: fixes every random choice.
         budget: what the run may spend.
         options: how the models are reached or run.
-        cache: whether replies are shared with other runs.
+        scoring: what is spent on the scores.
     """
 
     task: str
@@ -53,7 +54,7 @@ class Plan:
     budget: Budget = Budget(steps=20)
     options: BackendOptions = BackendOptions()
     preset: str | None = None
-    cache: bool = True
+    scoring: Scoring = Scoring()
 
     def search(self) -> Search:
         """Set the search up: task, models and algorithm.
@@ -66,7 +67,7 @@ class Plan:
         optimizer = self._connect(self.optimizer) if chosen.needs_optimizer else None
         scorer = optimizer if self.scorer == self.optimizer and optimizer else self._connect(self.scorer)
         scorer = scorer if task.needs_scorer else None
-        return Search(task, chosen, self.budget, optimizer, scorer, self.seed, self.cache)
+        return Search(task, chosen, self.budget, optimizer, scorer, self.seed, self.scoring)
 
     def varied(self, name: str, value: Any) -> "Plan":
         """The plan with one thing otherwise, as `optiprompt sweep --vary NAME=VALUE,...` names it.

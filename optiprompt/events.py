@@ -111,6 +111,37 @@ class Stepped:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A candidate was scored on examples that the search has not seen."""
+
+    split: Literal["dev", "test"]
+    key: str
+    text: str
+    evaluation: Evaluation
+    time: str = ""
+    type: Literal["held-out"] = "held-out"
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The winner was chosen.
+
+    Attributes:
+        key: of the winner.
+        text: the winner.
+        by: the split whose scores decided.
+        verdict: in words, whether the winner is better than the first starting candidate; a sentence a line.
+    """
+
+    key: str
+    text: str
+    by: Literal["train", "dev"]
+    verdict: str
+    time: str = ""
+    type: Literal["selected"] = "selected"
+
+
+@dataclass(frozen=True, slots=True)
 class Extended:
     """The command line goes on with the run under other totals.
 
@@ -133,4 +164,4 @@ class Ended:
     type: Literal["ended"] = "ended"
 
 
-Event = Started | Extended | Proposed | Evaluated | Stepped | Ended
+Event = Started | Extended | Proposed | Evaluated | Stepped | HeldOut | Selected | Ended

@@ -8,7 +8,7 @@ long the replies will be is known from earlier runs or assumed, and the forecast
 import copy
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -18,103 +18,15 @@ from optiprompt.api import in_own_loop, prices_of
 from optiprompt.candidate import Candidate, Evaluation, Proposal, Trial, Usage
 from optiprompt.counting import Counting, filler
 from optiprompt.errors import UsageError
+from optiprompt.expected import Forecast, Part, times_of
+from optiprompt.finals import FINALISTS, reserved
 from optiprompt.loop import Search
 from optiprompt.prices import Price
 from optiprompt.trajectory import Trajectory
 
 REHEARSED = 25  # steps; the meta-prompt has its full length by then, and further steps are like the last
+RACED = 0.4  # see benchmarks/racing.py
 LONGEST = 10_000  # steps of a run that only tokens, money or time end
-
-
-@dataclass(frozen=True)
-class Part:
-    """What a part of a run takes; parts add up and scale."""
-
-    optimizer: Usage = Usage()
-    scorer: Usage = Usage()
-
-    def __add__(self, other: "Part") -> "Part":
-        return Part(self.optimizer + other.optimizer, self.scorer + other.scorer)
-
-    def times(self, share: float) -> "Part":
-        """The part so many times."""
-        return Part(_times(self.optimizer, share), _times(self.scorer, share))
-
-    @property
-    def both(self) -> Usage:
-        return self.optimizer + self.scorer
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a search is expected to cost.
-
-    Attributes:
-        task: its name.
-        start: the starting candidates.
-        steps: each step.
-        evaluations: unique candidates.
-        ends: why the run would end.
-        prices: of optimizer and scorer; None where one is not known.
-        assumptions: what the figures rest on, in words.
-    """
-
-    task: str
-    start: Part
-    steps: tuple[Part, ...]
-    evaluations: int
-    ends: str
-    prices: tuple[Price | None, Price | None]
-    assumptions: tuple[str, ...]
-
-    @property
-    def total(self) -> Part:
-        """The whole run. What is scored after the last step would be one more part here."""
-        return sum(self.steps, self.start)
-
-    @property
-    def step(self) -> Part:
-        """The mean step."""
-        return sum(self.steps, Part()).times(1 / len(self.steps)) if self.steps else Part()
-
-    def usd(self, part: Part) -> float | None:
-        """US dollars; None where a model is asked whose price is not known."""
-        costs = [_usd(used, price) for used, price in zip(_roles(part).values(), self.prices, strict=True)]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) if len(known) == len(costs) else None
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON values: the whole run, and within it `start` and `per_step` (the mean step) alike."""
-        return {
-            "task": self.task,
-            "steps": len(self.steps),
-            "evaluations": self.evaluations,
-            "ends": self.ends,
-            **self._figures(self.total),
-            "start": self._figures(self.start),
-            "per_step": self._figures(self.step),
-            "assumptions": list(self.assumptions),
-        }
-
-    def _figures(self, part: Part) -> dict[str, Any]:
-        roles = zip(_roles(part).items(), self.prices, strict=True)
-        apart = {
-            role: {**asdict(used), "tokens": used.tokens, "usd": _usd(used, price)} for (role, used), price in roles
-        }
-        return {"calls": part.both.calls, "tokens": part.both.tokens, "usd": self.usd(part), **apart}
-
-    def text(self) -> str:
-        """As a table with the assumptions below it."""
-        lines = [f"{self.task}: {len(self.steps)} steps, {self.evaluations:,} candidates, until {self.ends}", ""]
-        lines.append(f"{'':<24}{'calls':>12}{'prompt tokens':>16}{'reply tokens':>16}{'US dollars':>14}")
-        for title, part in (("start", self.start), ("a step (mean)", self.step), ("in all", self.total)):
-            figures = self._figures(part)
-            for role, used in {**_roles(part), "together": part.both}.items():
-                usd = figures["usd"] if role == "together" else figures[role]["usd"]
-                money = "unknown" if usd is None else f"{usd:.4f}"
-                tokens = f"{used.prompt_tokens:>16,}{used.completion_tokens:>16,}"
-                lines.append(f"{title:<14}{role:<10}{used.calls:>12,}{tokens}{money:>14}")
-        return "\n".join([*lines, "", "Nothing was asked. This assumes:", *(f"- {each}" for each in self.assumptions)])
 
 
 def forecast(search: Search) -> Forecast:
@@ -145,6 +57,7 @@ class _Rehearsal:
         self._total = Part()
         self._asking: Usage | None = None
         self._scoring: Usage | None = None
+        self._kept = 0
 
     async def run(self) -> Forecast:
         """Go through the steps until the budget ends them."""
@@ -155,6 +68,8 @@ class _Rehearsal:
         unique = {each.key: each for each in map(task.space.candidate, texts)}
         start = list(unique.values())[: search.budget.room(trajectory, len(unique))]
         first = Part(scorer=sum([await self._score(candidate) for candidate in start], Usage()))
+        end = await self._finals(start)
+        self._kept = reserved(task, search.budget.calls) if search.scoring.final else 0
         ends = self._add(first)
         trajectory.add_step(_trials(start, 0))
         while ends is None and (ends := self._over(trajectory)) is None:
@@ -163,13 +78,14 @@ class _Rehearsal:
             made = list(islice(self._candidates(trajectory, start), wanted))
             if made and self._scoring is None:
                 self._scoring = await self._score(made[0])
-            part += Part(scorer=_times(self._scoring or Usage(), len(made)))
+            part += Part(scorer=times_of(self._scoring or Usage(), len(made) * self._raced))
             trajectory.add_step(_trials(made, trajectory.steps + 1))
             ends = self._add(part)
         return Forecast(
             task=task.name,
             start=self._parts[0],
             steps=tuple(self._parts[1:]),
+            end=end.times(self._room(end)[0]),
             evaluations=len(trajectory),
             ends=ends,
             prices=self._prices,
@@ -184,20 +100,26 @@ class _Rehearsal:
 
     def _add(self, part: Part) -> str | None:
         """Add the next part, cut where it goes over the budget: why the run ends there; None where it goes on."""
+        share, ends = self._room(part, kept=self._kept)
+        part = part.times(share)
+        self._total += part
+        self._parts.append(part)
+        return ends
+
+    def _room(self, part: Part, kept: int = 0) -> tuple[float, str | None]:
+        """The share of a part that the budget has room for, and what it is ended by."""
         budget, before = self._search.budget, self._total
-        shares = {"": 1.0}
+        share, ends = 1.0, None
         for limit, name, value in (
-            (budget.calls, "calls are made", lambda each: each.both.calls),
+            (budget.calls and budget.calls - kept, "calls are made", lambda each: each.both.calls),
             (budget.tokens, "tokens are spent", lambda each: each.both.tokens),
             (budget.usd, "US dollars are spent", self._cost),
         ):
             if limit is not None and value(part) and value(before) + value(part) >= limit:
-                shares[f"{limit:,} {name}"] = (limit - value(before)) / value(part)
-        ends = min(shares, key=lambda name: (shares[name], not name))
-        part = part.times(shares[ends])
-        self._total += part
-        self._parts.append(part)
-        return ends or None
+                room = max(0.0, (limit - value(before)) / value(part))
+                if room < share or ends is None:
+                    share, ends = min(share, room), f"{limit:,} {name}"
+        return share, ends
 
     def _cost(self, part: Part) -> float:
         priced = zip((part.optimizer, part.scorer), self._prices, strict=True)
@@ -222,6 +144,24 @@ class _Rehearsal:
         await self._task.evaluate(candidate, self._scorer)
         return self._scorer.taken
 
+    async def _finals(self, candidates: Sequence[Candidate[Any]]) -> Part:
+        """What is scored after the last step."""
+        task = self._task
+        if not self._search.scoring.final or self._scorer is None or not task.examples or not candidates:
+            return Part()
+        end = Part()
+        for examples, times in ((task.dev, FINALISTS), (task.test, 2)):
+            self._scorer.taken = Usage()
+            if examples:
+                await task.evaluate_on(candidates[0], examples, self._scorer)
+            end += Part(scorer=times_of(self._scorer.taken, times))
+        return end
+
+    @property
+    def _raced(self) -> float:
+        """The share of its examples that a new candidate is scored on."""
+        return RACED if self._search.scoring.racing and self._task.examples else 1.0
+
     def _candidates(self, trajectory: Trajectory, like: Sequence[Candidate[Any]]) -> Iterator[Candidate[Any]]:
         """New candidates: random ones where the space can draw them, else made up."""
         space = self._task.space
@@ -243,6 +183,8 @@ class _Rehearsal:
             yield self._optimizer.lengths()
         if self._scorer is not None:
             yield self._scorer.lengths()
+        if self._raced < 1:
+            yield f"racing leaves {RACED:.0%} of the scorer's calls for new candidates, as in benchmarks/racing.py"
         budget = self._search.budget
         if unforeseen := [name for name in ("patience", "target", "minutes") if getattr(budget, name) is not None]:
             yield f"what is not foreseen does not end the run before: {', '.join(unforeseen)}"
@@ -250,17 +192,3 @@ class _Rehearsal:
 
 def _trials(candidates: Sequence[Candidate[Any]], step: int) -> list[Trial]:
     return [Trial(Proposal(each.text, "made up"), each, Evaluation("ok", 0.5), step) for each in candidates]
-
-
-def _roles(part: Part) -> dict[str, Usage]:
-    return {"optimizer": part.optimizer, "scorer": part.scorer}
-
-
-def _usd(used: Usage, price: Price | None) -> float | None:
-    if not used.calls:
-        return 0.0
-    return price.of(used) if price is not None else None
-
-
-def _times(usage: Usage, share: float) -> Usage:
-    return Usage(*(round(count * share) for count in (usage.calls, usage.prompt_tokens, usage.completion_tokens)))

@@ -14,13 +14,16 @@ from optiprompt import meter
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
 from optiprompt.backends.base import Backend
 from optiprompt.budget import Budget, hopeless
-from optiprompt.candidate import Candidate, Proposal, Trial
+from optiprompt.candidate import Candidate, Evaluation, Proposal, Trial
 from optiprompt.errors import BudgetSpent, OptipromptError, ParseError, SearchFailed
 from optiprompt.events import Checked, Evaluated, Proposed, Stepped
+from optiprompt.finals import Final, decide, reserved
 from optiprompt.history import Unfinished, add_part, complete, replay
+from optiprompt.scoring import Scoring, race
 from optiprompt.spaces.base import Space
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
+from optiprompt.together import together
 from optiprompt.trajectory import Trajectory
 
 
@@ -35,7 +38,7 @@ class Search:
         optimizer: the model that proposes, for algorithms that need one.
         scorer: the model that is instructed, for tasks that need one.
         seed: fixes every random choice.
-        cache: whether replies are shared with other runs.
+        scoring: what is spent on the scores.
     """
 
     task: Task
@@ -44,21 +47,25 @@ class Search:
     optimizer: Backend | None = None
     scorer: Backend | None = None
     seed: int = 0
-    cache: bool = True
+    scoring: Scoring = Scoring()
 
 
-async def run_search(search: Search, run: Run) -> tuple[Trajectory, str]:
+async def run_search(search: Search, run: Run) -> tuple[Trajectory, str, Final | None]:
     """Search until the budget ends it; a run that has events goes on from there.
 
     Returns:
-        The trajectory, and why the search stopped.
+        The trajectory, why the search stopped, and what the end says of the winner.
 
     Raises:
         SearchFailed: several steps in a row failed as a whole.
         OptipromptError: the search cannot go on; everything up to here is kept.
     """
     try:
+        final = search.scoring.final
+        meter.hold_back(reserved(search.task, search.budget.calls) if final else 0)
         trajectory, reason = await _loop(search, run)
+        meter.hold_back(0)
+        outcome = await decide(search.task, trajectory, search.scorer, run) if final else None
     except asyncio.CancelledError:
         run.end("interrupted", "interrupted by the user")
         raise
@@ -66,7 +73,7 @@ async def run_search(search: Search, run: Run) -> tuple[Trajectory, str]:
         run.end("failed", str(error) if isinstance(error, OptipromptError) else f"{type(error).__name__}: {error}")
         raise
     run.end("finished", reason)
-    return trajectory, reason
+    return trajectory, reason, outcome
 
 
 async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
@@ -78,7 +85,7 @@ async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
         try:
             if unfinished is None:
                 unfinished = Unfinished(await propose(search, searcher, trajectory, run))
-            await evaluate(search, step, unfinished, run)
+            await evaluate(search, trajectory, unfinished, run)
         except BudgetSpent as error:
             reason = meter.spent() or str(error)
             break
@@ -149,29 +156,30 @@ def _parsed(space: Space[object], proposal: Proposal) -> Candidate[object] | str
         return str(error)
 
 
-async def evaluate(search: Search, step: int, unfinished: Unfinished, run: Run) -> None:
-    """Evaluate a step's new candidates concurrently, and record them in the order in which they were proposed."""
-    candidates = {
-        index: search.task.space.candidate(item.proposal.text)
-        for index, item in enumerate(unfinished.checked)
-        if item.fate == "new" and index not in unfinished.evaluations
-    }
-    spent: BudgetSpent | None = None
-    running = [asyncio.ensure_future(search.task.evaluate(each, search.scorer)) for each in candidates.values()]
-    try:
-        for (index, candidate), evaluation in zip(candidates.items(), running, strict=True):
-            try:
-                unfinished.evaluations[index] = await evaluation
-            except BudgetSpent as error:
-                spent = error  # the others' calls are paid: those that get all their replies count
-                continue
-            run.append(Evaluated(step, index, candidate.key, candidate.text, evaluation.result()))
-    finally:
-        for evaluation in running:
-            evaluation.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-    if spent is not None:
-        raise spent
+async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinished, run: Run) -> None:
+    """Evaluate a step's new candidates together, and record them in the order in which they were proposed."""
+    task, scorer, racing = search.task, search.scorer, search.scoring.racing
+    step = trajectory.steps + 1
+    new = [index for index, item in enumerate(unfinished.checked) if item.fate == "new"]
+    candidates = {index: task.space.candidate(unfinished.checked[index].proposal.text) for index in new}
+
+    def record(index: int, evaluation: Evaluation) -> None:
+        if index not in unfinished.evaluations:
+            unfinished.evaluations[index] = evaluation
+            candidate = candidates[index]
+            run.append(Evaluated(step, index, candidate.key, candidate.text, evaluation))
+
+    if step > 0 and racing and task.examples and scorer and any(index not in unfinished.evaluations for index in new):
+        # All of them race, also those that a killed run has recorded: their replies are on disk.
+        evaluations = await race(task, list(candidates.values()), trajectory, scorer, racing)
+        for index, evaluation in zip(new, evaluations, strict=True):
+            record(index, evaluation)
+        return
+    missing = [index for index in new if index not in unfinished.evaluations]
+    await together(
+        [task.evaluate(candidates[index], scorer) for index in missing],
+        lambda place, evaluation: record(missing[place], evaluation),
+    )
 
 
 def summary(trajectory: Trajectory, trials: Sequence[Trial]) -> Stepped:

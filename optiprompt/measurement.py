@@ -7,7 +7,6 @@ from pathlib import Path
 
 from optiprompt.candidate import Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
-from optiprompt.intervals import interval
 from optiprompt.paired import Difference, compare
 
 _MOST_LABELS = 20
@@ -40,7 +39,7 @@ class Measured:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95% interval of the score (Wilson's); None without a score."""
-        return interval(self.evaluation)
+        return self.evaluation.interval
 
     @property
     def graded(self) -> list[Outcome]:

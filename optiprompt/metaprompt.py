@@ -71,8 +71,13 @@ class MetaPrompt:
         return text if self.style == "pretrained" else (Message("user", text),)
 
     def _best(self, trajectory: Trajectory) -> list[Trial]:
-        """The candidates to list, best first; where none reaches the threshold, the best few all the same."""
-        ranked = trajectory.ranked()[: self.settings.shown]
+        """The candidates to list, best first; where none reaches the threshold, the best few all the same.
+
+        Those that lost a race come after all that have a full score, and only where their number of examples can be
+        said: a list to continue has no place for it.
+        """
+        lost = [] if self.style == "pretrained" else trajectory.pruned
+        ranked = [*trajectory.ranked(), *lost][: self.settings.shown]
         if self.settings.threshold is None:
             return ranked
         worthy = [trial for trial in ranked if not trajectory.better(self.settings.threshold, trial.score)]
@@ -98,7 +103,10 @@ class MetaPrompt:
             "order": self.settings.order,
             "first": self.settings.first,
             "scored": self.settings.scores != "hidden",
-            "shown": [{"text": trial.text, "score": score(trial.score)} for trial in self._ordered(best, shuffle)],
+            "shown": [
+                {"text": trial.text, "score": score(trial.score) + _of_how_many(trial, task)}
+                for trial in self._ordered(best, shuffle)
+            ],
             "rejected": [
                 {"text": textwrap.shorten(trial.text, REJECTED_CHARS), "reason": trial.evaluation.reason}
                 for trial in rejected[len(rejected) - min(self.settings.rejected, len(rejected)) :]
@@ -126,6 +134,12 @@ class MetaPrompt:
         among = [trial.score for trial in best] or [0.0]
         low, high = task.bounds or (min(among), max(among))
         return lambda score: str(round(self.settings.buckets * (score - low) / (high - low))) if high > low else "0"
+
+
+def _of_how_many(trial: Trial, task: Task) -> str:
+    if trial.ok:
+        return ""
+    return f" (on the first {len(trial.evaluation.outcomes)} of {len(task.examples)} examples)"
 
 
 @cache

@@ -44,6 +44,8 @@ class Call:
 class Meter:
     """Counts what a run spends, the parts before a resumption included, and keeps it within its budget.
 
+    Set `held_back` to leave so many calls for later.
+
     Calls are counted, and written to the journal, before they are sent, so no crash makes the run forget one. Of tokens
     and money an estimate is set aside until the answer is there: the prompt's tokens as the backend counts them, and
     for each reply the longest one that this model has given under the same `max_tokens` (before the first:
@@ -77,6 +79,7 @@ class Meter:
         self._longest: dict[tuple[str, int], int] = {}  # by backend and max_tokens; 0: whatever that was
         self._door = asyncio.Lock()
         self._settled = asyncio.Event()
+        self.held_back = 0
 
     @property
     def usd(self) -> float | None:
@@ -94,8 +97,8 @@ class Meter:
         return None if self._budget.minutes is None else max(0.0, self._budget.minutes * 60 - self.seconds)
 
     def remaining_calls(self) -> int | None:
-        """How many requests may still be sent; None where there is no limit."""
-        return None if self._budget.calls is None else max(0, self._budget.calls - self._spent.calls)
+        """How many requests may still be sent, those held back aside; None where there is no limit."""
+        return None if self._budget.calls is None else max(0, self._budget.calls - self.held_back - self._spent.calls)
 
     def total(self) -> Usage:
         """Calls and tokens of all backends."""
@@ -105,7 +108,8 @@ class Meter:
         """Why no request at all may be sent any more; None while some may."""
         budget = self._budget
         if self.remaining_calls() == 0:
-            return f"{budget.calls} calls are made"
+            kept = f" but {self.held_back}, which are kept for dev and test" if self.held_back else ""
+            return f"{budget.calls} calls are made{kept}"
         if budget.tokens is not None and self._spent.tokens >= budget.tokens:
             return self._said(money=False)
         if budget.usd is not None and self._cost >= budget.usd:
@@ -228,6 +232,19 @@ def spent() -> str | None:
     """Why the current run may send no request any more; None while it may, and outside a run."""
     meter = current()
     return meter.spent() if meter is not None else None
+
+
+def remaining_calls() -> int | None:
+    """How many requests the current run may still send; None where there is no limit, and outside a run."""
+    meter = current()
+    return meter.remaining_calls() if meter is not None else None
+
+
+def hold_back(calls: int) -> None:
+    """Leave so many calls of the current run for later; 0 gives them free."""
+    meter = current()
+    if meter is not None:
+        meter.held_back = calls
 
 
 def money() -> float | None:

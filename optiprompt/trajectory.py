@@ -5,6 +5,8 @@ from operator import attrgetter
 
 from optiprompt.candidate import Direction, Trial, Usage
 
+BAD = ("invalid", "failed")
+
 
 class Trajectory:
     """All trials of a search, in proposal order.
@@ -73,8 +75,14 @@ class Trajectory:
 
     @property
     def rejected(self) -> list[Trial]:
-        """The trials that did not get a score, duplicates aside, in order."""
-        return [trial for trial in self.trials if not trial.ok and not trial.duplicate]
+        """The trials that could not be scored, duplicates aside, in order."""
+        return [trial for trial in self.trials if not trial.duplicate and trial.evaluation.status in BAD]
+
+    @property
+    def pruned(self) -> list[Trial]:
+        """The candidates that lost a race, best first, by their scores on the examples that each has seen."""
+        lost = [trial for trial in self if trial.evaluation.status == "pruned"]
+        return sorted(lost, key=attrgetter("score"), reverse=self.direction == "maximize")
 
     def stale_steps(self) -> int:
         """Completed steps since the best score last improved."""

@@ -63,6 +63,17 @@ def make_plan(
     ] = None,
     device: Device = "auto",
     dtype: DType = "auto",
+    racing: Annotated[
+        bool | None,
+        typer.Option(
+            "--racing/--no-racing",
+            help="Drop candidates that can hardly win before they have seen all examples. Default: yes; no under "
+            "--preset reference.",
+        ),
+    ] = None,
+    final: Annotated[
+        bool, typer.Option("--final/--no-final", help="At the end choose on dev, and compare with the start on test.")
+    ] = True,
     cache: Cache = True,
     *,
     settings: dict[str, Any],
@@ -71,6 +82,8 @@ def make_plan(
     from optiprompt.backends.base import BackendOptions
     from optiprompt.budget import Budget
     from optiprompt.config import Plan
+    from optiprompt.racing import Racing
+    from optiprompt.scoring import Scoring
 
     return Plan(
         task=str(Path(task).resolve()) if task.endswith((".yaml", ".yml")) else task,
@@ -95,7 +108,7 @@ def make_plan(
             minutes=max_minutes,
         ),
         options=BackendOptions(device, dtype, concurrency, timeout, pairs("--extra", extra)),
-        cache=cache,
+        scoring=Scoring(Racing() if (preset is None if racing is None else racing) else None, final, cache),
     )
 
 

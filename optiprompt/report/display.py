@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from optiprompt.budget import Budget
 from optiprompt.candidate import Direction
-from optiprompt.events import Evaluated, Event, Stepped
+from optiprompt.events import Evaluated, Event, HeldOut, Stepped
 
 Mode = Literal["rich", "plain", "none"]
 
@@ -83,6 +83,9 @@ class Display:
             self._evaluated(event)
         elif isinstance(event, Stepped):
             self._stepped(event)
+        elif isinstance(event, HeldOut):
+            score = _figure(event.evaluation.score)
+            self._console.print(f"{event.split} {score} ", _shorten(event.text), markup=False, highlight=False)
 
     def _evaluated(self, event: Evaluated) -> None:
         self._evaluations += 1

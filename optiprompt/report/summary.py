@@ -1,14 +1,13 @@
 """What a run found, from its events alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from optiprompt.api import Result
 from optiprompt.errors import RunError
-from optiprompt.events import Ended, Evaluated, Event, Started
-from optiprompt.intervals import interval
+from optiprompt.events import Ended, Evaluated, Event, HeldOut, Selected, Started, Stepped
 from optiprompt.store import in_use, read_events
 
 
@@ -45,24 +44,36 @@ def best_of(folder: Path) -> Best:
     """
     events = read_events(folder)
     task = task_settings(events)
-    # Of a candidate that was measured again, because examples had failed, the last word counts.
-    last = {(event.step, event.index): event for event in events if isinstance(event, Evaluated)}
-    scored = [event for event in last.values() if event.evaluation.status == "ok"]
-    if not scored:
+    found, split = _winner(events, task)
+    if found is None:
         raise RunError(f"nothing in {folder} has a score yet")
-    pick = max if task.get("direction") == "maximize" else min
-    found = pick(scored, key=_score)
-    low, high = interval(found.evaluation) or (None, None)
+    chosen = next(event for event in events if isinstance(event, Evaluated) and event.key == found.key)
+    low, high = found.evaluation.interval or (None, None)
     return Best(
         text=found.text,
         score=_score(found),
         low=low,
         high=high,
-        split=str(task.get("split", "train")),
-        step=found.step,
+        split=split,
+        step=chosen.step,
         status=status_of(folder, events),
         run=str(folder),
     )
+
+
+def _winner(events: Sequence[Event], task: Mapping[str, Any]) -> tuple[Evaluated | HeldOut | None, str]:
+    """The best candidate by the scores that decided, and the split they are of."""
+    # Of a candidate that was measured again, because examples had failed, the last word counts.
+    last = {(event.step, event.index): event for event in events if isinstance(event, Evaluated)}
+    scored = [event for event in last.values() if event.evaluation.status == "ok"]
+    split = str(task.get("split", "train"))
+    selected = next((event for event in reversed(events) if isinstance(event, Selected | Stepped)), None)
+    if isinstance(selected, Selected):  # and no step came after it
+        dev = [event for event in events if isinstance(event, HeldOut) and event.split == "dev"]
+        by = [event for event in (dev if selected.by == "dev" else scored) if event.key == selected.key]
+        return by[-1], "dev" if selected.by == "dev" else split
+    pick = max if task.get("direction") == "maximize" else min
+    return (pick(scored, key=_score) if scored else None), split
 
 
 def show(result: Result) -> None:
@@ -71,6 +82,8 @@ def show(result: Result) -> None:
         best = best_of(result.run_dir)
         interval = "" if best.low is None else f"  (95%: {best.low:.4g} to {best.high:.4g})"
         print(f"best {best.split} score: {best.score:.4g}{interval}\n{best.text}")
+    if result.verdict:
+        print(result.verdict)
     if cached := result.trajectory.usage.cached:
         print(f"{cached:,} replies from the cache: nothing was paid for them")
     money = f", ${result.usd:.4f}" if result.usd else ""
@@ -133,5 +146,5 @@ def _listed(folder: Path) -> Listed:
     return Listed(folder.name, started, best.status, evaluations, best.score, best.text)
 
 
-def _score(event: Evaluated) -> float:
+def _score(event: Evaluated | HeldOut) -> float:
     return event.evaluation.score if event.evaluation.score is not None else float("nan")

@@ -57,7 +57,14 @@ def search(
     backend = connect(f"{model}@{server.url}", op.BackendOptions(concurrency=32, timeout=timeout), QUICK)
     algorithm = op.Opro(proposals=proposals)
     return op.optimize(
-        sums(), optimizer=backend, scorer=backend, algorithm=algorithm, budget=budget, run_dir=folder, seed=1
+        sums(),
+        optimizer=backend,
+        scorer=backend,
+        algorithm=algorithm,
+        budget=budget,
+        scoring=op.Scoring(racing=None),
+        run_dir=folder,
+        seed=1,
     )
 
 
@@ -115,7 +122,13 @@ def test_what_was_evaluated_in_full_before_the_budget_ended_a_step_counts(tmp_pa
         result = search(server, tmp_path / "run", op.Budget(steps=2, calls=2 * EXAMPLES - 1))
     assert result.best is not None
     assert result.best.text == "Add."
-    assert [event.type for event in read_events(tmp_path / "run")] == ["started", "proposed", "evaluated", "ended"]
+    assert [event.type for event in read_events(tmp_path / "run")] == [
+        "started",
+        "proposed",
+        "evaluated",
+        "selected",
+        "ended",
+    ]
 
 
 def test_a_killed_run_remembers_the_calls_that_were_under_way(tmp_path: Path) -> None:
@@ -230,7 +243,14 @@ def test_a_local_model_is_metered_too(tmp_path: Path) -> None:
 
     def run(calls: int) -> Any:
         budget = op.Budget(steps=1, calls=calls)
-        return op.optimize(sums(), optimizer=backend, scorer=backend, budget=budget, run_dir=tmp_path / "run")
+        return op.optimize(
+            sums(),
+            optimizer=backend,
+            scorer=backend,
+            budget=budget,
+            scoring=op.Scoring(racing=None),
+            run_dir=tmp_path / "run",
+        )
 
     for calls in (30, 50):
         result = run(calls)

@@ -78,7 +78,7 @@ def search(
     task: Task, algorithm: Algorithm, *, seed: int = 0, folder: Path | None = None, **budget: int
 ) -> tuple[Trajectory, str]:
     with opened(folder) as run:
-        return asyncio.run(run_search(Search(task, algorithm, Budget(**budget), seed=seed), run))
+        return asyncio.run(run_search(Search(task, algorithm, Budget(**budget), seed=seed), run))[:2]
 
 
 def proposals(trajectory: Trajectory) -> list[tuple[str, str, bool]]:

@@ -15,7 +15,6 @@ import pytest
 import optiprompt as op
 from optiprompt import cli
 from optiprompt.errors import RunError, UsageError
-from optiprompt.intervals import interval
 from optiprompt.measurement import labels_of
 from optiprompt.testing.server import ChaosServer
 
@@ -255,7 +254,7 @@ def test_from_python(task_file: str, model: str, tmp_path: Path) -> None:
     [guess] = done.candidates
     assert len(done.examples) == len(guess.graded) == 12
     assert heard == [(number, 12) for number in range(1, 13)]
-    assert guess.interval == interval(guess.evaluation)
+    assert guess.interval == guess.evaluation.interval
     assert {outcome.example for outcome in guess.wrong} == {each.id for each in done.examples if each.target == "bird"}
     assert done.labels in (("bird", "fish"), ("fish", "bird"))
     with pytest.raises(UsageError, match="unknown split 'all'"):

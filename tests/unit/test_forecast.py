@@ -75,7 +75,7 @@ def test_it_sends_nothing_and_the_calls_are_those_that_the_run_then_makes(
 ) -> None:
     with ChaosServer(Answers()) as server:
         words = ["run", task, "--optimizer", f"openai:writer@{server.url}", "--scorer", f"openai:solver@{server.url}"]
-        words += ["--steps", "4", "--proposals", "5"]
+        words += ["--steps", "4", "--proposals", "5", "--no-racing", "--no-final"]
         code, out = call(*words, "--dry-run", "--json")
         assert code == 0
         assert server.requests == 0
@@ -96,7 +96,7 @@ def test_it_sends_nothing_and_the_calls_are_those_that_the_run_then_makes(
 
 
 def test_money_is_foreseen_from_the_prices_and_an_unknown_price_is_said(task: str, call: Any, tmp_path: Path) -> None:
-    words = ["run", task, "--scorer", "openai:solver@http://192.0.2.1/v1", "--steps", "3", "--dry-run"]
+    words = ["run", task, "--scorer", "openai:solver@http://192.0.2.1/v1", "--steps", "3", "--dry-run", "--no-final"]
     code, out = call(*words, "--optimizer", "openai:writer@http://192.0.2.1/v1", "--json")
     expected = json.loads(out)
     assert code == 0
@@ -125,7 +125,7 @@ def test_money_is_foreseen_from_the_prices_and_an_unknown_price_is_said(task: st
 )
 def test_it_ends_where_the_budget_would_end_the_run(limit: list[str], ends: str, task: str, call: Any) -> None:
     models = ["--optimizer", "openai:writer@http://192.0.2.1/v1", "--scorer", "openai:solver@http://192.0.2.1/v1"]
-    code, out = call("run", task, *models, *limit, "--dry-run", "--json")
+    code, out = call("run", task, *models, *limit, "--no-racing", "--no-final", "--dry-run", "--json")
     expected = json.loads(out)
     assert code == 0
     assert expected["ends"] == ends
@@ -135,6 +135,22 @@ def test_it_ends_where_the_budget_would_end_the_run(limit: list[str], ends: str,
         assert expected["tokens"] == pytest.approx(20000, abs=2)
     if "--max-evaluations" in limit:
         assert expected["scorer"]["calls"] == 7 * 30
+
+
+def test_racing_and_the_final_test_are_foreseen_too(task: str, call: Any) -> None:
+    models = ["--optimizer", "openai:writer@http://192.0.2.1/v1", "--scorer", "openai:solver@http://192.0.2.1/v1"]
+    words = ["run", task, *models, "--proposals", "5", "--dry-run", "--json"]
+    plain = json.loads(call(*words, "--no-racing", "--no-final", "--steps", "4")[1])
+    assert plain["end"]["calls"] == 0
+    tested = json.loads(call(*words, "--no-racing", "--steps", "4")[1])
+    assert tested["calls"] - plain["calls"] == tested["end"]["calls"] == 5 * 5 + 2 * 5
+    raced = json.loads(call(*words, "--no-final", "--steps", "4")[1])
+    assert raced["start"] == plain["start"]
+    assert raced["per_step"]["scorer"]["calls"] < 0.6 * plain["per_step"]["scorer"]["calls"]
+    for limit in (["--max-calls", "200"], ["--max-tokens", "20000"], ["--max-usd", "0.01"]):
+        assert json.loads(call(*words, *limit)[1])[limit[0].removeprefix("--max-")] == pytest.approx(
+            float(limit[1]), rel=1e-3
+        )
 
 
 def test_a_task_without_scorer_and_a_model_that_is_not_here(call: Any, runs: Path) -> None:
