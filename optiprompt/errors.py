@@ -38,7 +38,13 @@ class SearchFailed(OptipromptError):
 
 
 class BackendError(OptipromptError):
-    """A model could not be asked, after all tries."""
+    """A model could not be asked, after all tries.
+
+    Attributes:
+        calls: the requests that were sent all the same.
+    """
+
+    calls: int = 0
 
 
 class FatalBackendError(BackendError):

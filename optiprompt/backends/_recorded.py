@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from optiprompt.backends.base import Backend, Form, Reply, Request
 from optiprompt.candidate import Usage
@@ -87,7 +87,7 @@ class Recorded:
             records.append({"request": key, "backend": self.name, **request.to_json()})
         for sample, reply in replies.items():
             self._replies[key, sample] = reply
-            records.append({"request": key, "backend": self.name, "sample": sample, "reply": asdict(reply)})
+            records.append({"request": key, "backend": self.name, "sample": sample, "reply": reply.to_json()})
         await self._journal.commit(records)
 
     async def aclose(self) -> None:
@@ -97,4 +97,6 @@ class Recorded:
 
 def _clean(reply: Reply) -> Reply:
     """The reply without lone surrogates, which no file and no other model would take."""
+    if reply.text.isascii():
+        return reply
     return replace(reply, text=reply.text.encode("utf-8", "replace").decode())

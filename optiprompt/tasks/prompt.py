@@ -20,6 +20,7 @@ from optiprompt.spaces.text import MAX_CHARS, Text
 from optiprompt.tasks._asking import Asking, Position
 from optiprompt.tasks._scoring import no_answer, summarise
 from optiprompt.tasks.base import Task
+from optiprompt.threads import turn
 from optiprompt.trajectory import Trajectory
 
 START = ("Let's solve the problem.", "Let's think step by step.", "")
@@ -130,13 +131,14 @@ class PromptTask(Task):
             if problem := no_answer(reply):
                 return Outcome(example.id, None, error=problem), usage
             judge = self.judge or scorer
+            await turn()
             verdict = await self.grader.grade(reply.text, target, question=example.input, judge=judge)
         except FatalBackendError:
             raise
         except (BackendError, GradingError) as error:
             if isinstance(error, BackendError) and not isinstance(error, PromptTooLong):
                 lost.append(error)
-            spent = error.usage if isinstance(error, GradingError) else Usage()
+            spent = error.usage if isinstance(error, GradingError) else Usage(calls=error.calls)
             return Outcome(example.id, None, error=str(error)), usage + spent
         return Outcome(example.id, verdict.score, verdict.answer), usage + verdict.usage
 
