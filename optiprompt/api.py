@@ -52,6 +52,7 @@ class Result:
         run_dir: the run's folder; None for a search in memory only.
         usage: calls and tokens of the whole run, those of calls that failed included.
         usd: US dollars of the whole run; None where a price is not known.
+        cached: replies that this call took out of the cache, for nothing.
         final: how the winner was chosen, and how it does on the test split; None for tasks without examples.
     """
 
@@ -62,6 +63,7 @@ class Result:
     usage: Usage
     usd: float | None
     final: Final | None = None
+    cached: int = 0
 
     @property
     def test(self) -> Evaluation | None:
@@ -201,7 +203,8 @@ async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) ->
             if each is not None:
                 await each.aclose()
     best = final.winner if final else trajectory.best
-    return Result(best, trajectory, reason, store.folder, meter.total(), meter.usd, final)
+    hits = cache.hits if cache else 0
+    return Result(best, trajectory, reason, store.folder, meter.total(), meter.usd, final, hits)
 
 
 def _recorded(backend: Backend | None, store: Run, cache: GroupedCache | None) -> Backend | None:

@@ -53,7 +53,13 @@ class BudgetSpent(OptipromptError):
 
 
 class BackendError(OptipromptError):
-    """A model could not be asked, after all tries."""
+    """A model could not be asked, after all tries.
+
+    Attributes:
+        calls: the requests that were sent all the same.
+    """
+
+    calls: int = 0
 
 
 class FatalBackendError(BackendError):

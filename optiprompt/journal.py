@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from optiprompt.errors import RunError
 Record = dict[str, Any]
 
 GROUP_SECONDS = 0.003
+
+# Made once: json.dumps with settings makes an encoder for each call.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Journal:
@@ -30,6 +35,8 @@ class Journal:
         self._file = path.open("ab")
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flush: asyncio.Task[None] | None = None
+        # One thread: a slow disk must not hold up the event loop. It is started by the first commit.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="optiprompt-journal")
 
     def append(self, record: Record, *, durable: bool = False) -> None:
         """Write one record. It survives the end of this process; with `durable`, of the machine too (fsync)."""
@@ -47,20 +54,34 @@ class Journal:
         await asyncio.shield(done)
 
     async def _flush_soon(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting:
             await asyncio.sleep(GROUP_SECONDS)
             batch, self._waiting = self._waiting, []
-            self._write(b"".join(line for line, _ in batch), durable=True)
+            error = None
+            try:
+                await loop.run_in_executor(self._writer, self._write, b"".join(line for line, _ in batch), True)
+            except RunError as raised:
+                error = raised
             for _, done in batch:
-                if not done.done():
+                if done.done():
+                    continue
+                if error is None:
                     done.set_result(None)
+                else:
+                    done.set_exception(error)
 
     def _write(self, data: bytes, durable: bool) -> None:
-        try:
+        with self._told():
             self._file.write(data)
             self._file.flush()
             if durable:
                 os.fsync(self._file.fileno())
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise RunError(
                 f"{self._path} cannot be written: {error.strerror or error}: make room and resume"
@@ -68,15 +89,19 @@ class Journal:
 
     def close(self) -> None:
         """Write what still waits, and close the file."""
-        if self._waiting:
-            self._write(b"".join(line for line, _ in self._waiting), durable=True)
-            self._waiting = []
-        self._file.close()
+        self._writer.shutdown()
+        try:
+            if self._waiting:
+                self._write(b"".join(line for line, _ in self._waiting), durable=True)
+                self._waiting = []
+        finally:
+            with self._told():  # what could not be written before is tried again
+                self._file.close()
 
 
 def _line(record: Record) -> bytes:
     # backslashreplace turns a lone surrogate into the JSON escape of the same character.
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
+    return _encode(record).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def read(path: Path) -> list[Record]:

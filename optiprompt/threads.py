@@ -1,11 +1,24 @@
-"""Blocking work beside the event loop."""
+"""Blocking work beside the event loop, and in it."""
 
 import asyncio
 import threading
 from collections.abc import Callable
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
+async def turn() -> None:
+    """Wait before some tenths of a millisecond of work: in each round of the event loop one caller goes on.
+
+    Replies come in crowds. Worked on all at once, they would keep the loop from the network for many milliseconds, in
+    which the next calls are not sent.
+    """
+    async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        await asyncio.sleep(0)
 
 
 async def in_thread(work: Callable[[], T]) -> T:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from optiprompt.backends._around import Around
 from optiprompt.backends._recorded import clean
@@ -46,6 +46,7 @@ class Cached(Around):
         found = await self._cache.get(keys.values())
         hits = {sample: _reply(found[key]) for sample, key in keys.items() if key in found}
         replies = {sample: reply for sample, reply in hits.items() if reply is not None}
+        self._cache.hits += len(replies)
         if missing := [sample for sample in samples if sample not in replies]:
             try:
                 fresh = [clean(reply) for reply in await self._backend.generate(request, missing)]
@@ -74,9 +75,14 @@ class Cached(Around):
 
 
 class GroupedCache:
-    """The reply cache for one event loop: what is asked or kept at about the same time is one visit of one thread."""
+    """The reply cache for one event loop: what is asked or kept at about the same time is one visit of one thread.
+
+    Attributes:
+        hits: how many replies came out of it.
+    """
 
     def __init__(self, cache: ReplyCache) -> None:
+        self.hits = 0
         self._cache = cache
         self._reading = asyncio.Lock()
         self._wanted: set[bytes] = set()
@@ -120,7 +126,7 @@ class GroupedCache:
 
 
 def _json(reply: Reply) -> bytes:
-    return _encode(asdict(reply)).encode()
+    return _encode(reply.to_json()).encode()
 
 
 def _reply(data: bytes) -> Reply | None:

@@ -1,4 +1,4 @@
-"""The way to a server: one SDK client for each event loop, and the SDK's errors turned into ours."""
+"""The way to a server: one SDK client and one pool of connections for each event loop; failures become our errors."""
 
 import asyncio
 import json
@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from optiprompt import meter
 from optiprompt.backends import _openai_errors as errors
 from optiprompt.backends._limits import AdaptiveLimit
+from optiprompt.backends._transport import CONNECT_SECONDS, Transport, certificates
 from optiprompt.errors import BudgetSpent
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-
-_CONNECT_SECONDS = 10.0
 
 
 @dataclass(eq=False, slots=True)
@@ -22,6 +21,7 @@ class _Link:
     """What belongs to one event loop."""
 
     client: "AsyncOpenAI"
+    transport: Transport
     limit: AdaptiveLimit
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     models: tuple[list[str] | None] | None = None
@@ -33,7 +33,7 @@ class Server:
     Args:
         url: base URL, without a slash at the end.
         key: sent as bearer token; never part of a message.
-        timeout: seconds until the SDK gives up on a silent server (the hard deadline is the retry loop's).
+        timeout: seconds that connecting may take, at most 10 (the deadline of a call is the retry loop's).
         concurrency: the most calls at once.
     """
 
@@ -61,19 +61,19 @@ class Server:
             TooLong: the prompt does not fit.
             FatalBackendError: asking again cannot help; says what to mend.
         """
-        import openai
+        import aiohttp
 
-        client = (await self._link()).client
+        link = await self._link()
         try:
-            # The typed methods build pydantic objects from the reply: twice the processor time of the text alone.
-            return await client.post(path, cast_to=str, body=body)
-        except openai.APIConnectionError as error:
+            response = await link.transport.post(path, body)
+        except (aiohttp.ClientError, OSError) as error:
             raise errors.broken(error, self.url) from error
-        except openai.APIStatusError as error:
-            said = errors.words(error.body, self._key)
-            if error.status_code == 404:
-                raise errors.missing(self.url, body["model"], path, await self._models(), said) from error
-            raise errors.verdict(error, self.url, body["model"], said) from error
+        if 200 <= response.status < 300:
+            return response.text
+        refusal = errors.Refusal.of(response, self._key)
+        if refusal.status == 404:
+            raise errors.missing(self.url, body["model"], path, await self._models(), refusal.said)
+        raise errors.verdict(refusal, self.url, body["model"])
 
     async def aclose(self) -> None:
         """Close the running loop's client. The next call opens another."""
@@ -98,12 +98,14 @@ class Server:
             base_url=self.url,
             api_key=self._key,
             max_retries=0,
-            timeout=openai.Timeout(self._timeout, connect=min(self._timeout, _CONNECT_SECONDS)),
-            http_client=openai.DefaultAioHttpClient(),
+            timeout=openai.Timeout(self._timeout, connect=min(self._timeout, CONNECT_SECONDS)),
+            http_client=openai.DefaultAioHttpClient(verify=certificates()),
         )
+        transport = Transport(client, self._timeout)
         try:
-            yield _Link(client, AdaptiveLimit(self._concurrency))
+            yield _Link(client, transport, AdaptiveLimit(self._concurrency))
         finally:
+            await transport.close()
             await client.close()
 
     async def _models(self) -> list[str] | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from optiprompt.backends._around import Around
 from optiprompt.backends.base import Backend, Reply, Request
@@ -71,10 +71,12 @@ class Recorded(Around):
             records.append({"request": key, "backend": self.name, **request.to_json()})
         for sample, reply in replies.items():
             self._replies[key, sample] = reply
-            records.append({"request": key, "backend": self.name, "sample": sample, "reply": asdict(reply)})
+            records.append({"request": key, "backend": self.name, "sample": sample, "reply": reply.to_json()})
         await self._journal.commit(records)
 
 
 def clean(reply: Reply) -> Reply:
     """The reply without lone surrogates, which no file and no other model would take."""
+    if reply.text.isascii():
+        return reply
     return replace(reply, text=reply.text.encode("utf-8", "replace").decode())

@@ -45,15 +45,23 @@ class Transient(BackendError):
         retry_after: seconds the server asks to wait.
         rate_limited: the server is asked too often.
         unreachable: nothing answers at the server's address.
+        at_once: the next attempt need not wait, if this was the first.
     """
 
     def __init__(
-        self, reason: str, *, retry_after: float | None = None, rate_limited: bool = False, unreachable: bool = False
+        self,
+        reason: str,
+        *,
+        retry_after: float | None = None,
+        rate_limited: bool = False,
+        unreachable: bool = False,
+        at_once: bool = False,
     ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
         self.rate_limited = rate_limited
         self.unreachable = unreachable
+        self.at_once = at_once
 
 
 async def retry(attempt: Callable[[], Awaitable[T]], policy: RetryPolicy, timeout: float) -> T:
@@ -78,10 +86,24 @@ async def retry(attempt: Callable[[], Awaitable[T]], policy: RetryPolicy, timeou
         except TimeoutError as error:
             raise Transient(f"no complete answer within {allowed:.3g} s") from error
 
+    try:
+        return await bounded()
+    except Transient as error:
+        failures = [error]
+
+    # tenacity comes in when a call has failed, for setting it up takes time: the first attempt is the one above.
+    async def again() -> T:
+        if failures:
+            raise failures.pop()
+        return await bounded()
+
     waits = wait_random_exponential(multiplier=policy.first_wait, max=policy.longest_wait)
 
     def wait(state: RetryCallState) -> float:
-        asked = _failure(state).retry_after
+        failure = _failure(state)
+        if failure.at_once and state.attempt_number == 1:
+            return 0.0
+        asked = failure.retry_after
         return waits(state) + min(asked or 0.0, policy.longest_wait)
 
     def stop(state: RetryCallState) -> bool:
@@ -90,7 +112,7 @@ async def retry(attempt: Callable[[], Awaitable[T]], policy: RetryPolicy, timeou
 
     retrying = AsyncRetrying(retry=retry_if_exception_type(Transient), wait=wait, stop=stop)
     try:
-        result: T = await retrying(bounded)
+        result: T = await retrying(again)
     except RetryError as error:
         count = error.last_attempt.attempt_number
         tries = "1 attempt" if count == 1 else f"{count} attempts in {time.monotonic() - started:.3g} s"

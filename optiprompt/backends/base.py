@@ -12,6 +12,14 @@ from optiprompt.grammar import Grammar
 Role = Literal["system", "user", "assistant"]
 Form = Literal["chat", "continuation"]
 
+# Made once: json.dumps with settings makes an encoder for each call.
+_sorted = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """What `asdict` gives for a dataclass with slots, without its deep copies: every call pays for them."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -43,7 +51,9 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, defaults left out."""
-        fields = asdict(self)
+        fields = _fields(self)
+        if not isinstance(self.prompt, str):
+            fields["prompt"] = tuple(_fields(message) for message in self.prompt)
         if self.grammar is not None:
             fields["grammar"] = {"kind": type(self.grammar).__name__, **asdict(self.grammar)}
         return {name: value for name, value in fields.items() if value not in (None, ())}
@@ -54,7 +64,7 @@ class Request:
 
     def digest(self, *whom: str) -> str:
         """The SHA-256 of the request and of who is asked, in hex."""
-        text = json.dumps([*whom, self.to_json()], sort_keys=True, ensure_ascii=False)
+        text = _sorted([*whom, self.to_json()])
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -87,6 +97,10 @@ class Reply:
             KeyError, TypeError: they are not those of a reply.
         """
         return cls(**{**fields, "usage": Usage(**fields["usage"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {**_fields(self), "usage": _fields(self.usage)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,9 @@ class OpenAIBackend:
             raise spent
         replies += [reply for reply in each if isinstance(reply, Reply)]
         if all(reply.finish == "error" for reply in replies):
-            raise BackendError(replies[0].error)
+            error = BackendError(replies[0].error)
+            error.calls = sum(reply.usage.calls for reply in replies)
+            raise error
         return replies
 
     async def aclose(self) -> None:
@@ -187,7 +189,13 @@ class OpenAIBackend:
 
         # The slot is kept between the attempts: a server in trouble is asked less.
         async with limit:
-            answer = await retry(attempt, self._policy, self._timeout)
+            try:
+                answer = await retry(attempt, self._policy, self._timeout)
+            except BackendError as error:
+                error.calls = sent.requests
+                raise
+        # The call that waited for this slot is sent before anybody works on this reply.
+        await asyncio.sleep(0)
         return self._replies(answer, request, len(samples), sent)
 
     async def _ask(self, request: Request, samples: Sequence[int], sent: _Sent) -> Answer:

@@ -2,6 +2,7 @@
 
 import re
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Literal, get_args
 
 from optiprompt.errors import UsageError
@@ -51,14 +52,13 @@ def extract(output: str, target: str | list[str] = "", *, question: str = "", ki
     """
     _check(kind, "default")
     first = target if isinstance(target, str) else next(iter(target), "")
-    options = read_options(question)
-    kind = kind_of(first, question, options) if kind == "auto" else kind
+    kind = kind_of(first, question, read_options(question)) if kind == "auto" else kind
     match kind:
         case "number":
-            number = final_answer(clean(output, question), NumberReader(fold(question)))
+            number = _number_in(output, question)
             return str(number) if number else ""
         case "choice":
-            return _shown(picked(output, question, options), options)
+            return _shown(_picked_in(output, question), read_options(question))
         case "boolean":
             return _in_words(final_answer(clean(output, question), TruthReader(fold(first).strip(" ."))), first)
         case "list" if _lists.is_brackets(first):
@@ -99,13 +99,12 @@ def _check(kind: str, mode: str) -> None:
 
 
 def _is_right(output: str, target: str, question: str, kind: str) -> bool:
-    options = read_options(question)
-    kind = kind_of(target, question, options) if kind == "auto" else kind
+    kind = kind_of(target, question, read_options(question)) if kind == "auto" else kind
     match kind:
         case "number":
             return _number_is_right(output, target, question)
         case "choice":
-            return _choice_is_right(output, target, question, options)
+            return _choice_is_right(output, target, question)
         case "boolean" if (truth := truth_of(fold(target).strip(" ."))) is not None:
             said = final_answer(clean(output, question), TruthReader(fold(target).strip(" .")))
             return said is truth
@@ -121,17 +120,29 @@ def _number_is_right(output: str, target: str, question: str) -> bool:
     wanted = _numbers.parse(fold(target.rpartition("####")[2]))
     if wanted is None:
         return _plain.says(output, target, question)
-    answer = final_answer(clean(output, question), NumberReader(fold(question)))
+    answer = _number_in(output, question)
     return answer is not None and _numbers.same(answer, wanted)
 
 
-def _choice_is_right(output: str, target: str, question: str, options: Options) -> bool:
+def _choice_is_right(output: str, target: str, question: str) -> bool:
+    options = read_options(question)
     option = _meant(options, target)
     letter = re.fullmatch(r"\s*[(\[]?([a-zA-Z])[)\].:]*\s*", target)
     if option is None and not (letter and not options.items):
         return _plain.says(output, target, question)
     wanted = option.key if option else fold(letter[1]) if letter else None
-    return wanted is not None and picked(output, question, options) == wanted
+    return wanted is not None and _picked_in(output, question) == wanted
+
+
+# Grading a reply reads the same answer several times: once for each target, and once more to show it.
+@lru_cache(maxsize=64)
+def _number_in(output: str, question: str) -> _numbers.Number | None:
+    return final_answer(clean(output, question), NumberReader(fold(question)))
+
+
+@lru_cache(maxsize=64)
+def _picked_in(output: str, question: str) -> str | None:
+    return picked(output, question, read_options(question))
 
 
 def picked(output: str, question: str, options: Options) -> str | None:

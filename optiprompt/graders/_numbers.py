@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -72,6 +73,7 @@ class Found:
     is_word: bool
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Number | None:
     """The number that a folded text consists of, units and currency aside; None if it is anything else."""
     text = text.lstrip(" \n+").rstrip(" .\n")
@@ -84,7 +86,7 @@ def same(answer: Number, target: Number) -> bool:
     """Whether a fair reader takes the answer for the target: equal, or more precise and equal once rounded."""
     for wanted in target.values:
         for value in answer.values:
-            if abs(value - wanted) <= max(Fraction(1), abs(wanted)) / 10**6:
+            if value == wanted or abs(value - wanted) <= max(Fraction(1), abs(wanted)) / 10**6:
                 return True
             precise = answer.places > target.places >= 2 or (target.places >= 2 and value.denominator % 3 == 0)
             if precise and abs(value - wanted) <= Fraction(1, 2 * 10**target.places):
@@ -115,7 +117,10 @@ def _digits(match: re.Match[str], units: str) -> Iterator[Found]:
     decimals = (match["decimals"] or "")[1:]
     if len(whole) + len(decimals) > 100 or not (whole + decimals).isascii():
         return
-    value = Fraction(f"{whole or 0}.{decimals or 0}{match['power'] or ''}")
+    if decimals or match["power"]:
+        value = Fraction(f"{whole or 0}.{decimals or 0}{match['power'] or ''}")
+    else:
+        value = Fraction(int(whole or 0))
     if match["under"]:
         if len(match["under"]) > 100 or not Fraction(match["under"]):
             return

@@ -84,8 +84,8 @@ def show(result: Result) -> None:
         print(f"best {best.split} score: {best.score:.4g}{interval}\n{best.text}")
     if result.verdict:
         print(result.verdict)
-    if cached := result.trajectory.usage.cached:
-        print(f"{cached:,} replies from the cache: nothing was paid for them")
+    if result.cached:
+        print(f"{result.cached:,} replies from the cache: nothing was paid for them")
     money = f", ${result.usd:.4f}" if result.usd else ""
     print(f"stopped: {result.stop_reason}\nspent: {result.usage.calls:,} calls, {result.usage.tokens:,} tokens{money}")
     print(f"run: {result.run_dir}")

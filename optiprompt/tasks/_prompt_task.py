@@ -15,6 +15,7 @@ from optiprompt.graders import Grader, GradingError
 from optiprompt.spaces.text import MAX_CHARS, Text
 from optiprompt.tasks._asking import Asking, Position, final_request, final_text
 from optiprompt.tasks.base import Task
+from optiprompt.threads import turn
 
 START = ("Let's solve the problem.", "Let's think step by step.", "")
 
@@ -139,6 +140,7 @@ class PromptTask(Task):
             if problem := _no_answer(reply):
                 return Outcome(example.id, None, error=problem), usage
             judge = self.judge or scorer
+            await turn()
             verdict = await self.grader.grade(reply.text, target, question=example.input, judge=judge)
         except FatalBackendError:
             raise
@@ -148,7 +150,7 @@ class PromptTask(Task):
         except (BackendError, GradingError) as error:
             if isinstance(error, BackendError) and not isinstance(error, PromptTooLong):
                 lost.append(error)
-            spent = error.usage if isinstance(error, GradingError) else Usage()
+            spent = error.usage if isinstance(error, GradingError) else Usage(calls=error.calls)
             return Outcome(example.id, None, error=str(error)), usage + spent
         return Outcome(example.id, verdict.score, verdict.answer), usage + verdict.usage
 

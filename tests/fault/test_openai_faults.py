@@ -12,8 +12,10 @@ from email.utils import format_datetime
 from typing import TypeVar
 
 import pytest
+from aiohttp import web
 
 from optiprompt.backends._retry import RetryPolicy
+from optiprompt.backends._transport import MOST_BYTES
 from optiprompt.backends.base import BackendOptions, Message, Reply, Request, sample_seed
 from optiprompt.backends.openai import OpenAIBackend, connect
 from optiprompt.candidate import Usage
@@ -33,7 +35,7 @@ PLAIN = Request("The sky is", max_tokens=7)
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -391,6 +393,22 @@ def test_retry_after_is_obeyed_in_seconds_and_as_a_date() -> None:
         assert 0.9 <= time.monotonic() - started < 2.5
 
 
+def test_a_connection_that_was_closed_while_idle_is_replaced_at_once() -> None:
+    patient = RetryPolicy(first_wait=60.0)
+    with ChaosServer(faults=first(1, faulty.reset)) as server:
+        started = time.monotonic()
+        (reply,) = generate(backend_for(server, policy=patient))
+    assert reply.usage.calls == server.requests == 2
+    assert time.monotonic() - started < 5
+
+
+def test_an_answer_without_end_is_cut() -> None:
+    with ChaosServer(faults=every(1, raw(" " * (MOST_BYTES + 1)))) as server:
+        backend = backend_for(server, policy=RetryPolicy(attempts=1))
+        with pytest.raises(BackendError, match="more than 32 MB"):
+            generate(backend)
+
+
 @pytest.mark.parametrize("fault", [faulty.drip, faulty.hang])
 def test_the_deadline_cuts_a_server_that_does_not_finish(fault: Fault) -> None:
     with ChaosServer(faults=first(1, fault)) as server:
@@ -474,6 +492,42 @@ def test_concurrency_is_bounded() -> None:
         backend = backend_for(server, concurrency=5)
         run(backend, lambda: asyncio.gather(*(backend.generate(Request(str(n)), [0]) for n in range(40))))
     assert server.peak == 5
+
+
+# The way to the server
+
+
+def test_headers_are_the_sdks_own_settings_of_the_environment_included(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    with ChaosServer() as server:
+        generate(backend_for(server))
+    sent = server.headers[0]
+    assert sent["OpenAI-Organization"] == "org-1"
+    assert sent["User-Agent"].startswith("AsyncOpenAI/")
+    assert sent["Content-Type"] == "application/json"
+
+
+def test_a_proxy_of_the_environment_is_asked_but_not_for_those_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ChaosServer(lambda prompt: "through the proxy") as proxy, ChaosServer() as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        far = connect("m@http://model.invalid/v1", BackendOptions(timeout=5.0), QUICK)
+        assert generate(far)[0].text == "through the proxy"
+        assert generate(backend_for(server))[0].text == "ok"
+    assert (proxy.requests, server.requests) == (1, 1)
+
+
+def test_redirects_are_followed_with_the_request() -> None:
+    async def moved(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": str(request.url)})
+
+    with ChaosServer(lambda prompt: prompt, faults=first(1, moved)) as server:
+        assert generate(backend_for(server), PLAIN)[0].text == "The sky is"
+
+
+def test_a_lone_surrogate_is_sent_as_a_question_mark() -> None:
+    with ChaosServer(lambda prompt: prompt) as server:
+        assert generate(backend_for(server), replace(PLAIN, prompt="é \ud800"))[0].text == "é ?"
 
 
 # Loops and cancelling

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,22 @@ def test_records_of_a_cancelled_commit_are_written_all_the_same(tmp_path: Path) 
 
     asyncio.run(work())
     assert read(path) == [{"paid": True}]
+
+
+def test_a_disk_that_takes_no_more_ends_the_waiting_with_the_mend(tmp_path: Path) -> None:
+    async def work(journal: Journal) -> None:
+        both = (asyncio.create_task(journal.commit([{"n": number}])) for number in range(2))
+        for failed in await asyncio.wait_for(asyncio.gather(*both, return_exceptions=True), 5):
+            assert "make room and resume" in str(failed)
+
+    path = tmp_path / "j.jsonl"
+    journal = Journal(path)
+    read_only = os.open(path, os.O_RDONLY)
+    os.dup2(read_only, journal._file.fileno())
+    os.close(read_only)
+    asyncio.run(work(journal))
+    with pytest.raises(RunError, match="make room"):
+        journal.close()
 
 
 def test_any_text_comes_back_and_the_file_is_utf8(tmp_path: Path) -> None:
