@@ -1,15 +1,20 @@
 """Every Python snippet of the README runs, and every command in it exists."""
 
+import itertools
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
-from optiprompt.tasks.loader import load_task
+from optiprompt.config import Plan
+from optiprompt.tasks.loader import field_names, load_task
 from optiprompt.tasks.prompt import PromptTask
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +25,7 @@ COMMANDS = [
     for block in re.findall(r"```(?:sh|bash)\n(.*?)```", README, re.DOTALL)
     for line in block.replace("\\\n", " ").splitlines()
     if line.strip() and not line.startswith("#")
-]
+] + re.findall(r"\| `(optiprompt [^`]*)` \|", README)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=[f"snippet {number}" for number in range(1, len(SNIPPETS) + 1)])
@@ -31,20 +36,30 @@ def test_snippet_runs(snippet: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if each.startswith("optiprompt ")])
-def test_command_has_the_options_that_the_readme_gives_it(command: str) -> None:
-    words = command.split("#")[0].split()
-    environment = {**os.environ, "COLUMNS": "200"}
+@cache
+def help_of(command: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "optiprompt.cli", words[1], "--help"],
+        [sys.executable, "-m", "optiprompt.cli", command, "--help"],
         capture_output=True,
         text=True,
         timeout=60,
-        env=environment,
+        env={**os.environ, "COLUMNS": "200"},
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.startswith("optiprompt ")])
+def test_command_has_the_options_that_the_readme_gives_it(command: str) -> None:
+    name, *words = shlex.split(command, comments=True)[1:]
     for option in re.findall(r"(?<!\S)--[a-z-]+", command):
-        assert option in done.stdout, f"{words[1]} has no option {option}"
+        assert option in help_of(name), f"{name} has no option {option}"
+    given = [*itertools.pairwise(words)]
+    for key in [value.partition("=")[0] for option, value in given if option == "--set"]:
+        assert key in field_names(words[0])
+    for varied in [value for option, value in given if option == "--vary"]:
+        setting, _, values = varied.partition("=")
+        Plan(words[0]).varied(setting, yaml.safe_load(values.split(",")[0]))
 
 
 def test_make_targets_exist() -> None:
