@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from optiprompt.backends.base import Backend, Form, Reply, Request
+from optiprompt.backends.base import Backend, Form, Reply, Request, ranks
 from optiprompt.candidate import Usage
 from optiprompt.errors import RunError
 from optiprompt.journal import Journal
@@ -48,6 +48,10 @@ class Recorded:
     @property
     def decodes(self) -> bool:
         return self._backend.decodes
+
+    @property
+    def ranks(self) -> bool:
+        return ranks(self._backend)
 
     @property
     def context(self) -> int:

@@ -32,6 +32,9 @@ class Request:
         stop: the reply ends before the first of these strings.
         grammar: what the reply may look like; a backend that cannot decode inside it ignores it.
         seed: fixes the sampling together with the sample's index; None at temperature 0.
+        options: nothing is written: the reply is the likeliest of these texts behind the prompt, by the sum of its
+            tokens' log-probabilities, and of two alike the first. In plain text a space goes before each. Only for
+            backends that can do it: see `ranks`.
     """
 
     prompt: str | tuple[Message, ...]
@@ -40,6 +43,7 @@ class Request:
     stop: tuple[str, ...] = ()
     grammar: Grammar | None = None
     seed: int | None = None
+    options: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, defaults left out."""
@@ -52,6 +56,11 @@ class Request:
         """The name of this request to this backend: 16 hex digits of a SHA-256."""
         text = json.dumps([backend, self.to_json()], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def ranks(backend: object) -> bool:
+    """Whether a backend answers requests with `options`: it says so by an attribute `ranks`, which it need not have."""
+    return bool(getattr(backend, "ranks", False))
 
 
 def sample_seed(request_key: str, sample: int) -> int:
