@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from optiprompt.backends.base import Form, Message
-from optiprompt.errors import UsageError
+from optiprompt.errors import ParseError, UsageError
+from optiprompt.spaces.text import Text
 
 Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin"]
 
@@ -82,3 +83,15 @@ class Asking:
         if self.markers is not None:
             return self.markers
         return self.form == "continuation" or (self.position == "A_begin" and not self.system)
+
+
+def check_start(space: Text, text: str) -> None:
+    """Make sure that an instruction to start from is one.
+
+    Raises:
+        UsageError: it is not.
+    """
+    try:
+        space.parse(text)
+    except ParseError as error:
+        raise UsageError(f"start: {text[:40]!r}: {error}") from None

@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -14,10 +14,11 @@ from optiprompt.candidate import Candidate, Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
 from optiprompt.data.spec import DataSpec
 from optiprompt.data.splits import Sizes, Splits, cut
-from optiprompt.errors import BackendError, FatalBackendError, ParseError, PromptTooLong, UsageError
+from optiprompt.errors import BackendError, FatalBackendError, PromptTooLong, UsageError
 from optiprompt.graders import Grader, GradingError, by_name
 from optiprompt.spaces.text import MAX_CHARS, Text
-from optiprompt.tasks._asking import Asking, Position
+from optiprompt.tasks._asking import Asking, Position, check_start
+from optiprompt.tasks._options import Likeliest
 from optiprompt.tasks._scoring import no_answer, summarise
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -36,6 +37,7 @@ class PromptTask(Task):
         asking: how a question and an instruction become a prompt.
         max_tokens: the longest answer.
         judge: the model that the grader `judge` asks; None lets the scorer judge itself.
+        stop: strings before which an answer ends, besides those of the form.
     """
 
     score_name = "accuracy"
@@ -77,14 +79,20 @@ class PromptTask(Task):
         # A start that the user gave is a candidate, however long.
         self.space = Text(max_chars=max(MAX_CHARS, *map(len, start)))
         for text in start:
-            _check_start(self.space, text)
+            check_start(self.space, text)
         self.splits = data if isinstance(data, Splits) else cut(data)
         self.grader = grader
         self.asking = Asking(position, form, markers, system)
         self.max_tokens = max_tokens
         self.description = f"{description} An instruction is put {self.asking.place}."
         self.judge: Backend | None = None
+        self.stop: tuple[str, ...] = ()
+        self._likeliest: Likeliest | None = None
         self._start = tuple(start)
+
+    def answer_by_likelihood(self, choices: Sequence[str] = ()) -> None:
+        """Take the likeliest option as the answer instead of having one written: see `Likeliest`, also for errors."""
+        self._likeliest = Likeliest(self.name, self.splits, choices)
 
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
         """The accuracy on the train split."""
@@ -100,7 +108,10 @@ class PromptTask(Task):
 
         Raises:
             BackendError: not one call came through; nothing is known of the candidate, and a resumed run asks again.
+            UsageError: answers are chosen by their likelihood, and the scorer gives none.
         """
+        if self._likeliest:
+            self._likeliest.check(scorer)
         if not examples:
             return Evaluation.failed("there are no examples to score on")
         lost: list[BackendError] = []
@@ -119,11 +130,11 @@ class PromptTask(Task):
         self, instruction: str, example: Example, scorer: Backend, lost: list[BackendError]
     ) -> tuple[Outcome, Usage]:
         """The outcome of one example; an error that is not this prompt's own goes into `lost`."""
-        prompt = self.asking.prompt(instruction, example.input)
+        request = self._request(instruction, example)
         target = example.target if isinstance(example.target, str) else list(example.target)
         usage = Usage()
         try:
-            [reply] = await scorer.generate(Request(prompt, self.max_tokens, stop=self.asking.stop), [0])
+            [reply] = await scorer.generate(request, [0])
             usage = reply.usage
             if reply.finish == "error":
                 raise BackendError(reply.error)
@@ -139,6 +150,12 @@ class PromptTask(Task):
             spent = error.usage if isinstance(error, GradingError) else Usage()
             return Outcome(example.id, None, error=str(error)), usage + spent
         return Outcome(example.id, verdict.score, verdict.answer), usage + verdict.usage
+
+    def _request(self, instruction: str, example: Example) -> Request:
+        prompt = self.asking.prompt(instruction, example.input)
+        if self._likeliest:
+            return self._likeliest.request(prompt, example)
+        return Request(prompt, self.max_tokens, stop=(*self.asking.stop, *self.stop))
 
     def start(self, rng: random.Random) -> Sequence[str]:
         """The given instructions."""
@@ -168,18 +185,13 @@ class PromptTask(Task):
             "grader": repr(self.grader) if is_dataclass(self.grader) else type(self.grader).__qualname__,
             "asking": asdict(self.asking),
             "max_tokens": self.max_tokens,
+            **({"stop": self.stop} if self.stop else {}),
+            **(self._likeliest.identity() if self._likeliest else {}),
         }
 
     def details(self) -> dict[str, Any]:
         """The ids of the examples in each split."""
         return {"splits": self.splits.ids()}
-
-
-def _check_start(space: Text, text: str) -> None:
-    try:
-        space.parse(text)
-    except ParseError as error:
-        raise UsageError(f"start: {text[:40]!r}: {error}") from None
 
 
 class Spec(BaseModel):
@@ -194,7 +206,7 @@ class Spec(BaseModel):
         subset: the part of a benchmark that this task is.
         template: makes the question of several fields: `{{ question }} Options: {{ options }}`.
         grader: how answers are graded, by name; by default `choice` where choices are given, else `auto`.
-        choices: the labels, for the grader `choice`.
+        choices: the labels, for the grader `choice` or `answer: likelihood`.
         fields: the fields that the grader `json` compares; by default all of the target's.
         rubric: what the grader `judge` judges by.
         position: where the instruction stands.
@@ -203,6 +215,8 @@ class Spec(BaseModel):
         form: whether the scorer is asked in a chat or given plain text to continue.
         markers: whether `Q:` and `A:` stand before question and answer.
         max_tokens: the longest answer.
+        stop: strings before which an answer ends.
+        answer: whether the scorer writes it (`generate`) or the likeliest option is taken (`likelihood`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -224,6 +238,8 @@ class Spec(BaseModel):
     form: Form = "chat"
     markers: bool | None = None
     max_tokens: int = Field(default=512, ge=1)
+    stop: tuple[str, ...] = ()
+    answer: Literal["generate", "likelihood"] = "generate"
 
     @field_validator("choices", mode="before")
     @classmethod
@@ -236,7 +252,7 @@ class Spec(BaseModel):
                 raise ValueError(f"YAML reads this label as a boolean: write {words}")
         return tuple(str(each) if isinstance(each, int | float) else each for each in values)
 
-    @field_validator("start", mode="before")
+    @field_validator("start", "stop", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
@@ -244,7 +260,8 @@ class Spec(BaseModel):
     @model_validator(mode="after")
     def _read_by_its_grader(self) -> "Spec":
         for name, grader in (("choices", "choice"), ("fields", "json"), ("rubric", "judge")):
-            if getattr(self, name) and self._grader_name != grader:
+            ranked = name == "choices" and self.answer == "likelihood"
+            if getattr(self, name) and self._grader_name != grader and not ranked:
                 raise ValueError(f"{name!r} is only read by grader: {grader}")
         return self
 
@@ -262,7 +279,7 @@ class Spec(BaseModel):
             DataError: data cannot be read or overlap.
             UsageError: settings contradict each other or name something that does not exist.
         """
-        return PromptTask(
+        task = PromptTask(
             name=self.name,
             data=self.data.load(folder, self.sizes, template=self.template, subset=self.subset),
             grader=self._grader(folder),
@@ -274,6 +291,10 @@ class Spec(BaseModel):
             max_tokens=self.max_tokens,
             description=self.description.replace("{subset}", self.subset.replace("_", " ")),
         )
+        task.stop = self.stop
+        if self.answer == "likelihood":
+            task.answer_by_likelihood(self.choices)
+        return task
 
     def _grader(self, folder: Path) -> Grader:
         return by_name(self._grader_name, choices=self.choices, fields=self.fields, rubric=self.rubric, folder=folder)
