@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from optiprompt.backends.base import Backend, Form
+from optiprompt.backends.base import Backend, Form, ranks
 
 
 class Around:
@@ -26,6 +26,10 @@ class Around:
     @property
     def decodes(self) -> bool:
         return self._backend.decodes
+
+    @property
+    def ranks(self) -> bool:
+        return ranks(self._backend)
 
     @property
     def context(self) -> int:

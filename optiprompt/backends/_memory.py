@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 from typing import Any, cast
 
 import torch
@@ -10,7 +9,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 # Tokens run through the model at once: bounds its memory, and how long a run goes on after it was given up.
-CHUNK = 2048
+CHUNK = 1024
 # Free places kept behind each text. Without them every new token copies the whole cache: half the time of a step.
 ROOM = 128
 
@@ -33,8 +32,8 @@ class Memory:
     def plain(self) -> bool:
         """Whether all layers attend to all tokens and nothing else.
 
-        Otherwise (sliding windows, recurrent states) `prefix` does not work, and places without a token do harm unless
-        they stand before a text.
+        Otherwise (sliding windows, recurrent states) `prefix` and `joined` do not work, and places without a token do
+        harm unless they stand before a text.
         """
         layers = self._cache.layers
         return bool(layers) and all(isinstance(layer, _RoomyLayer) for layer in layers)
@@ -49,19 +48,39 @@ class Memory:
         Returns:
             The logits of what comes next: float32 on the CPU, of shape (rows, vocabulary).
         """
+        return self.follow(texts, 1, given_up)[:, 0]
+
+    def follow(self, texts: Sequence[Sequence[int]], last: int, given_up: Callable[[], None]) -> torch.Tensor:
+        """The same, with the logits behind each of the last tokens.
+
+        Args:
+            texts: the tokens to append to each row.
+            last: behind how many tokens; at most as many as the longest text has.
+            given_up: called now and then; what it raises ends the reading.
+
+        Returns:
+            The logits: float32 on the CPU, of shape (rows, last, vocabulary); shorter texts fill the end.
+        """
         width = max(map(len, texts))
         tokens = torch.tensor([[0] * (width - len(text)) + list(text) for text in texts])
         filled = torch.tensor([[0] * (width - len(text)) + [1] * len(text) for text in texts])
-        logits = torch.empty(0)
+        kept = []
         columns = max(1, CHUNK // len(texts))
         for start in range(0, width, columns):
             given_up()
-            part = slice(start, start + columns)
-            logits = self._step(tokens[:, part].to(self._model.device), filled[:, part].to(self._model.device))
-        return logits.float().cpu()
+            part = slice(start, min(width, start + columns))
+            wanted = part.stop - max(part.start, width - last)
+            logits = self._step(
+                tokens[:, part].to(self._model.device), filled[:, part].to(self._model.device), max(1, wanted)
+            )
+            if wanted > 0:
+                kept.append(logits.float().cpu())
+        return kept[0] if len(kept) == 1 else torch.cat(kept, dim=1)
 
     def rows(self, chosen: Sequence[int]) -> "Memory":
         """A memory of the chosen rows, each as often as it is named. This one stays as it is, if it is plain."""
+        if self.plain:
+            return joined([(self, chosen)])
         index = torch.tensor(chosen, device=self._model.device)
         other = self._copy()
         other._cache.reorder_cache(index)
@@ -82,7 +101,7 @@ class Memory:
         other._cache.layers = [copy.copy(layer) for layer in self._cache.layers]
         return other
 
-    def _step(self, tokens: torch.Tensor, filled: torch.Tensor) -> torch.Tensor:
+    def _step(self, tokens: torch.Tensor, filled: torch.Tensor, last: int) -> torch.Tensor:
         positions = (self._lengths[:, None] + filled.cumsum(1) - 1).clamp(min=0)
         self._filled = torch.cat([self._filled, filled], dim=1)
         self._lengths = self._lengths + filled.sum(1)
@@ -91,9 +110,36 @@ class Memory:
             attention_mask=self._filled,
             position_ids=positions,
             past_key_values=self._cache,
-            logits_to_keep=1,
+            logits_to_keep=last,
         )
-        return cast(torch.Tensor, answer.logits[:, -1])
+        return cast(torch.Tensor, answer.logits)
+
+
+def joined(parts: Sequence[tuple[Memory, Sequence[int]]]) -> Memory:
+    """One memory of chosen rows of several plain memories, which stay as they are.
+
+    All texts end at the same place; places before all of them are dropped.
+    """
+    model = parts[0][0]._model
+    picked = []
+    for memory, rows in parts:
+        index = torch.tensor(rows, dtype=torch.long, device=model.device)
+        filled = memory._filled[index]
+        used = filled.any(0).nonzero()
+        picked.append((memory, index, int(used[0]) if len(used) else filled.shape[1]))
+    width = max(memory._filled.shape[1] - start for memory, _, start in picked)
+    result = Memory(model, sum(len(rows) for _, rows in parts))
+    result._filled = result._filled.new_zeros(len(result._filled), width)
+    result._lengths = torch.cat([memory._lengths[index] for memory, index, _ in picked])
+    row = 0
+    for memory, index, start in picked:
+        end = row + len(index)
+        result._filled[row:end, width - memory._filled.shape[1] + start :] = memory._filled[index, start:]
+        row = end
+    if width:
+        for place, layer in enumerate(result._cache.layers):
+            layer.fill([(memory._cache.layers[place], index, start) for memory, index, start in picked], width)
+    return result
 
 
 class _RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
@@ -119,12 +165,29 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.keys, self.values = (store[:, :, :end] for store in self._stores)
         return self.keys, self.values
 
-    def reorder_cache(self, beam_idx: torch.Tensor) -> None:
-        """Take the rows of these indices, in tensors of their own."""
-        length = self.get_seq_length()
-        if length:
-            self._stores = tuple(_roomy(states[beam_idx], length + ROOM) for states in (self.keys, self.values))
-            self.keys, self.values = (store[:, :, :length] for store in self._stores)
+    def fill(self, sources: "Sequence[tuple[_RoomyLayer, torch.Tensor, int]]", width: int) -> None:
+        """Take rows of other layers from a place on, so that all end at the same place."""
+        used = [(layer, index, start) for layer, index, start in sources if layer.is_initialized]
+        first, rows = used[0][0], sum(len(index) for _, index, _ in sources)
+        self.lazy_initialization(first.keys, first.values)
+        stores = []
+        for name in ("keys", "values"):
+            _, heads, _, dimensions = getattr(first, name).shape
+            store = getattr(first, name).new_empty(rows, heads, width + ROOM, dimensions)
+            row = 0
+            for layer, index, start in sources:
+                part = store[row : row + len(index), :, :width]
+                row += len(index)
+                if not layer.is_initialized:
+                    part.zero_()
+                    continue
+                states = getattr(layer, name)[:, :, start:]
+                # What is masked must be finite all the same: zero times infinity is no number.
+                part[:, :, : width - states.shape[2]] = 0
+                part[:, :, width - states.shape[2] :] = states[index]
+            stores.append(store)
+        self._stores = tuple(stores)
+        self.keys, self.values = (store[:, :, :width] for store in stores)
 
 
 def _roomy(states: torch.Tensor, places: int) -> torch.Tensor:
@@ -132,8 +195,3 @@ def _roomy(states: torch.Tensor, places: int) -> torch.Tensor:
     store = states.new_empty(rows, heads, places, dimensions)
     store[:, :, :length] = states
     return store
-
-
-def common_start(texts: Sequence[Sequence[int]]) -> int:
-    """How many tokens all texts begin with."""
-    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*texts, strict=False)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -79,10 +80,26 @@ class Model:
         Raises:
             FatalBackendError: the chat template refuses the messages.
         """
-        if not isinstance(prompt, str) and self.tokenizer.chat_template is not None:
-            return self._encode(self._chat(prompt), marks=False)
-        text = prompt if isinstance(prompt, str) else "\n\n".join([*(message.content for message in prompt), ""])
-        return self._encode(text, marks=True) or [min(self.ends)]
+        text, marks = self._text(prompt)
+        return self._encode(text, marks) or [min(self.ends)]
+
+    def with_options(
+        self, prompt: str | Sequence[Message], options: Sequence[str]
+    ) -> tuple[list[int], list[list[int]]]:
+        """The tokens of a prompt, and those of each option behind it; in plain text a space goes between.
+
+        Prompt and option are cut into tokens together; where that changes the prompt's last tokens, these belong to
+        the options.
+
+        Raises:
+            FatalBackendError: the chat template refuses the messages.
+        """
+        text, marks = self._text(prompt)
+        gap = " " if isinstance(prompt, str) and not text[-1:].isspace() else ""
+        alone = self._encode(text, marks) or [min(self.ends)]
+        whole = [self._encode(f"{text}{gap}{option}", marks) for option in options]
+        start = min(min(common_start([alone, each]), len(each) - 1) for each in whole)
+        return alone[:start] or [min(self.ends)], [each[start:] for each in whole]
 
     def count(self, text: str) -> int:
         """How many tokens the text has, without marks at its ends."""
@@ -106,6 +123,14 @@ class Model:
 
     def _decode(self, tokens: list[int]) -> str:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _text(self, prompt: str | Sequence[Message]) -> tuple[str, bool]:
+        """The text of a prompt, and whether marks of a document belong around it."""
+        if isinstance(prompt, str):
+            return prompt, True
+        if self.tokenizer.chat_template is not None:
+            return self._chat(prompt), False
+        return "\n\n".join([*(message.content for message in prompt), ""]), True
 
     def _chat(self, messages: Sequence[Message]) -> str:
         from jinja2 import TemplateError
@@ -142,6 +167,11 @@ class Model:
         device = pick_device(self._device)
         weights = self._load("AutoModelForCausalLM", dtype=pick_dtype(self._dtype, device), use_safetensors=True)
         return weights.to(device).eval()
+
+
+def common_start(texts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all texts begin with."""
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*texts, strict=False)))
 
 
 def pick_device(wanted: str) -> str:

@@ -40,6 +40,9 @@ class Request:
         stop: the reply ends before the first of these strings.
         grammar: what the reply may look like; a backend that cannot decode inside it ignores it.
         seed: fixes the sampling together with the sample's index; None at temperature 0.
+        options: nothing is written: the reply is the likeliest of these texts behind the prompt, by the sum of its
+            tokens' log-probabilities, and of two alike the first. In plain text a space goes before each. Only for
+            backends that can do it: see `ranks`.
     """
 
     prompt: str | tuple[Message, ...]
@@ -48,6 +51,7 @@ class Request:
     stop: tuple[str, ...] = ()
     grammar: Grammar | None = None
     seed: int | None = None
+    options: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, defaults left out."""
@@ -66,6 +70,11 @@ class Request:
         """The SHA-256 of the request and of who is asked, in hex."""
         text = _sorted([*whom, self.to_json()])
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def ranks(backend: object) -> bool:
+    """Whether a backend answers requests with `options`: it says so by an attribute `ranks`, which it need not have."""
+    return bool(getattr(backend, "ranks", False))
 
 
 def sample_seed(request_key: str, sample: int) -> int:

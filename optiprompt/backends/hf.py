@@ -40,8 +40,8 @@ class LocalBackend:
     """A model of transformers, as optimizer or scorer.
 
     It is loaded at its first use; backends of the same weights, device and dtype share it. Requests that wait at the
-    same time are run in common batches. One request is one call, however many samples it asks for; the call and the
-    prompt's tokens are counted with the first of them.
+    same time are run together, and what their prompts begin with in common is read once. One request is one call,
+    however many samples it asks for; the call and the prompt's tokens are counted with the first of them.
 
     Args:
         name: how the user names it.
@@ -54,6 +54,7 @@ class LocalBackend:
     """
 
     decodes = True
+    ranks = True
 
     def __init__(self, name: str, source: str, folder: Callable[[], Path], options: BackendOptions) -> None:
         for package in ("torch", "transformers", "llguidance"):

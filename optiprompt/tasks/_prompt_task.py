@@ -14,6 +14,7 @@ from optiprompt.errors import BackendError, BudgetSpent, FatalBackendError, Pars
 from optiprompt.graders import Grader, GradingError
 from optiprompt.spaces.text import MAX_CHARS, Text
 from optiprompt.tasks._asking import Asking, Position, final_request, final_text
+from optiprompt.tasks._options import Likeliest
 from optiprompt.tasks.base import Task
 from optiprompt.threads import turn
 
@@ -32,6 +33,7 @@ class PromptTask(Task):
         asking: how a question and an instruction become a prompt.
         max_tokens: the longest answer.
         judge: the model that the grader `judge` asks; None lets the scorer judge itself.
+        stop: strings before which an answer ends, besides those of the form.
         extract: after its reply the scorer is asked once more, for the final answer alone, and that second reply is
             graded (for base models; Kojima et al. 2022, arXiv 2205.11916). An empty reply is graded as it is.
     """
@@ -87,7 +89,13 @@ class PromptTask(Task):
         self.place = self.asking.place
         self.judge: Backend | None = None
         self.extract = False
+        self.stop: tuple[str, ...] = ()
+        self._likeliest: Likeliest | None = None
         self._start = tuple(start)
+
+    def answer_by_likelihood(self, choices: Sequence[str] = ()) -> None:
+        """Take the likeliest option as the answer instead of having one written: see `Likeliest`, also for errors."""
+        self._likeliest = Likeliest(self.name, self.splits, choices)
 
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
         """The accuracy on the train split."""
@@ -105,7 +113,10 @@ class PromptTask(Task):
         Raises:
             BackendError: not one call came through; nothing is known of the candidate, and a resumed run asks again.
             BudgetSpent: the run may send no more; raised when the calls under way have been answered.
+            UsageError: answers are chosen by their likelihood, and the scorer gives none.
         """
+        if self._likeliest:
+            self._likeliest.check(scorer)
         lost: list[BackendError | BudgetSpent] = []
         try:
             async with asyncio.TaskGroup() as group:
@@ -124,14 +135,13 @@ class PromptTask(Task):
         self, instruction: str, example: Example, scorer: Backend, lost: list[BackendError | BudgetSpent]
     ) -> tuple[Outcome, Usage]:
         """The outcome of one example; an error that is not this prompt's own goes into `lost`."""
-        prompt = self.asking.prompt(instruction, example.input)
+        request = self._request(instruction, example)
         target = example.target if isinstance(example.target, str) else list(example.target)
         usage = Usage()
         try:
-            request = Request(prompt, self.max_tokens, stop=self.asking.stop)
             [reply] = await scorer.generate(request, [0])
             usage = reply.usage
-            if self.extract and reply.finish in ("stop", "length") and reply.text.strip():
+            if self.extract and not request.options and reply.finish in ("stop", "length") and reply.text.strip():
                 [reply] = await scorer.generate(final_request(request, reply.text), [0])
                 usage += reply.usage
                 reply = replace(reply, text=final_text(request, reply.text))
@@ -153,6 +163,12 @@ class PromptTask(Task):
             spent = error.usage if isinstance(error, GradingError) else Usage(calls=error.calls)
             return Outcome(example.id, None, error=str(error)), usage + spent
         return Outcome(example.id, verdict.score, verdict.answer), usage + verdict.usage
+
+    def _request(self, instruction: str, example: Example) -> Request:
+        prompt = self.asking.prompt(instruction, example.input)
+        if self._likeliest:
+            return self._likeliest.request(prompt, example)
+        return Request(prompt, self.max_tokens, stop=(*self.asking.stop, *self.stop))
 
     def start(self, rng: random.Random) -> Sequence[str]:
         """The given instructions."""
@@ -180,6 +196,8 @@ class PromptTask(Task):
             "asking": asdict(self.asking),
             "max_tokens": self.max_tokens,
             **({"extract": True} if self.extract else {}),
+            **({"stop": self.stop} if self.stop else {}),
+            **(self._likeliest.identity() if self._likeliest else {}),
         }
 
     def details(self) -> dict[str, Any]:

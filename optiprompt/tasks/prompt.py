@@ -1,7 +1,7 @@
 """A prompt task as a YAML file describes it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -28,7 +28,7 @@ class Spec(BaseModel):
         subset: the part of a benchmark that this task is.
         template: makes the question of several fields: `{{ question }} Options: {{ options }}`.
         grader: how answers are graded, by name; by default `choice` where choices are given, else `auto`.
-        choices: the labels, for the grader `choice`.
+        choices: the labels, for the grader `choice` or `answer: likelihood`.
         fields: the fields that the grader `json` compares; by default all of the target's.
         rubric: what the grader `judge` judges by.
         position: where the instruction stands.
@@ -38,6 +38,8 @@ class Spec(BaseModel):
         markers: whether `Q:` and `A:` stand before question and answer.
         max_tokens: the longest answer.
         digits: whether a proposed instruction may contain digits.
+        stop: strings before which an answer ends.
+        answer: whether the scorer writes it (`generate`) or the likeliest option is taken (`likelihood`).
         extract: the scorer is asked once more for the final answer alone, and that is graded: for base models.
     """
 
@@ -61,6 +63,8 @@ class Spec(BaseModel):
     markers: bool | None = None
     max_tokens: int = Field(default=512, ge=1)
     digits: bool = True
+    stop: tuple[str, ...] = ()
+    answer: Literal["generate", "likelihood"] = "generate"
     extract: bool = False
 
     @field_validator("choices", mode="before")
@@ -74,7 +78,7 @@ class Spec(BaseModel):
                 raise ValueError(f"YAML reads this label as a boolean: write {words}")
         return tuple(str(each) if isinstance(each, int | float) else each for each in values)
 
-    @field_validator("start", mode="before")
+    @field_validator("start", "stop", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
@@ -82,7 +86,8 @@ class Spec(BaseModel):
     @model_validator(mode="after")
     def _read_by_its_grader(self) -> "Spec":
         for name, grader in (("choices", "choice"), ("fields", "json"), ("rubric", "judge")):
-            if getattr(self, name) and self._grader_name != grader:
+            ranked = name == "choices" and self.answer == "likelihood"
+            if getattr(self, name) and self._grader_name != grader and not ranked:
                 raise ValueError(f"{name!r} is only read by grader: {grader}")
         return self
 
@@ -116,7 +121,9 @@ class Spec(BaseModel):
             task.space = Text(task.space.max_chars, tag=task.space.tag, digits=False)
             for text in self.start:
                 check_start(task.space, text)
-        task.extract = self.extract
+        task.extract, task.stop = self.extract, self.stop
+        if self.answer == "likelihood":
+            task.answer_by_likelihood(self.choices)
         return task
 
     def _grader(self, folder: Path) -> Grader:

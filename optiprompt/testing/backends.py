@@ -6,7 +6,7 @@ A test of your own backend is one line: `check_backend(connect("", BackendOption
 import asyncio
 import json
 
-from optiprompt.backends.base import Backend, Cacheable, Message, Reply, Request
+from optiprompt.backends.base import Backend, Cacheable, Message, Reply, Request, ranks
 from optiprompt.grammar import Arrangement, JsonSchema, Words
 
 _CHAT = (Message("system", "You are brief."), Message("user", "Name a colour."))
@@ -28,7 +28,8 @@ def check_backend(backend: Backend) -> None:
     - chats and plain text are answered, one reply for each sample that is asked for, also when many requests run at the
       same time and after it was closed;
     - replies end before a stop string, do not exceed `max_tokens`, and count the request as a call once;
-    - where it decodes inside grammars, every reply is inside.
+    - where it decodes inside grammars, every reply is inside;
+    - where it ranks options, the reply is one of them, the same however they are ordered.
 
     Args:
         backend: the backend to test; each of its calls must come through.
@@ -62,6 +63,8 @@ async def _check_replies(backend: Backend) -> None:
     await _check_many(backend)
     if backend.decodes:
         await _check_grammars(backend)
+    if ranks(backend):
+        await _check_options(backend)
     await backend.aclose()
     request = Request(_TEXT, max_tokens=8)
     _check(backend, request, (0,), await backend.generate(request, (0,)))
@@ -102,6 +105,18 @@ async def _check_grammars(backend: Backend) -> None:
         assert set(value) == {"colour", "count"}, f"not the fields of the schema: {reply.text!r}"
         assert value["colour"] in _COLOURS, f"a value outside the schema: {reply.text!r}"
         assert value["count"] in range(10), f"a value outside the schema: {reply.text!r}"
+
+
+async def _check_options(backend: Backend) -> None:
+    for prompt in (_CHAT, _TEXT):
+        chosen = set()
+        for options in (_COLOURS, _COLOURS[::-1]):
+            request = Request(prompt, max_tokens=1, options=options)
+            replies = await backend.generate(request, (0, 1))
+            _check(backend, request, (0, 1), replies)
+            chosen |= {reply.text for reply in replies}
+        assert len(chosen) == 1, f"the likeliest option must be one whatever their order: {chosen}"
+        assert chosen <= set(_COLOURS), f"not one of the options: {chosen}"
 
 
 def _check(backend: Backend, request: Request, samples: tuple[int, ...], replies: list[Reply]) -> None:

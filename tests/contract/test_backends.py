@@ -24,13 +24,16 @@ def test_smollm2() -> None:
 
 class _Faulty(ScriptedBackend):
     def __init__(self, fault: str) -> None:
-        super().__init__("faulty", [Line.model_validate({"match": ".", "text": "red"})])
+        super().__init__("faulty", [Line.model_validate({"match": ".", "text": "teal"})])
         self.fault, self.decodes = fault, fault == "leaves the grammar"
+        self.ranks = fault.endswith("option")
 
     async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
         if self.fault == "ignores stop strings":
             request = replace(request, stop=())
         replies = await super().generate(request, samples)
+        if self.fault == "takes the first option" and request.options:
+            replies = [replace(reply, text=request.options[0]) for reply in replies]
         if self.fault == "counts no calls":
             replies = [replace(reply, usage=replace(reply.usage, calls=0)) for reply in replies]
         return replies[:1] if self.fault == "one sample only" else replies
@@ -43,6 +46,8 @@ class _Faulty(ScriptedBackend):
         ("ignores stop strings", "goes on behind a stop string"),
         ("counts no calls", "no call is counted"),
         ("leaves the grammar", "three words"),
+        ("takes the first option", "whatever their order"),
+        ("writes instead of taking an option", "not one of the options"),
     ],
 )
 def test_a_faulty_backend_is_found(fault: str, message: str) -> None:

@@ -290,6 +290,98 @@ def test_the_identity_changes_with_all_that_changes_a_score() -> None:
     assert sums(start=["else"]).identity() == base
 
 
+# Answers by likelihood
+
+
+class Ranking(Answering):
+    """Takes the option that its function names."""
+
+    ranks = True
+
+    async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
+        [reply] = await super().generate(request, samples)
+        assert reply.text in request.options
+        return [reply]
+
+
+def lettered(*targets: str, options: str = "\nOptions:\n(A) up\n(B) down\n(C) left") -> list[Example]:
+    return [Example(f"q/{n}", f"Where is {n}?{options}", target) for n, target in enumerate(targets)]
+
+
+def by_likelihood(data: Sequence[Example], choices: Sequence[str] = (), **settings: Any) -> PromptTask:
+    task = PromptTask("where", Splits(tuple(data)), settings.pop("grader", graders.auto()), **settings)
+    task.answer_by_likelihood(choices)
+    return task
+
+
+def options_asked(task: PromptTask, answer: str) -> tuple[Evaluation, list[Request]]:
+    scorer = Ranking(lambda text: answer)
+    return asyncio.run(task.evaluate(task.space.candidate("Look."), scorer)), scorer.requests
+
+
+def test_the_likeliest_option_is_the_answer_and_is_graded_as_usual() -> None:
+    done, requests = options_asked(by_likelihood(lettered("(A)", "(B)", "(B)", "(C)")), "(B)")
+    assert (done.score, [outcome.score for outcome in done.outcomes]) == (0.5, [0, 1, 1, 0])
+    assert {request.options for request in requests} == {("(A)", "(B)", "(C)")}
+    assert text_of(requests[0]).startswith("[user] Look.\nWhere is 0?")
+
+
+@pytest.mark.parametrize(
+    ("data", "choices", "options"),
+    [
+        (lettered("B", "C", "B"), (), ("A", "B", "C")),
+        (lettered("b)", "a)", "b)"), (), ("a)", "b)", "c)")),
+        (lettered("yes", "no", "yes", options=""), (), ("no", "yes")),
+        (lettered("yes", "no", "yes", options=""), ("yes", "no", "unknown"), ("yes", "no", "unknown")),
+        ([Example("s", "s?", ("hot", "warm")), Example("t", "t?", "cold")], (), ("cold", "hot", "warm")),
+    ],
+)
+def test_where_the_options_come_from(data: list[Example], choices: tuple[str, ...], options: tuple[str, ...]) -> None:
+    _, requests = options_asked(by_likelihood(data, choices, grader=graders.exact()), options[1])
+    assert [request.options for request in requests] == [options] * len(data)
+
+
+def test_a_broken_row_of_a_benchmark_is_asked_like_the_others() -> None:
+    broken = [Example("odd", "Where is it?", "(B)"), Example("text", lettered("")[0].input, "down")]
+    task = by_likelihood([*lettered(*["(A)", "(B)"] * 10), *broken])
+    done, requests = options_asked(task, "(B)")
+    assert {request.options for request in requests} == {("(A)", "(B)", "(C)")}
+    assert [outcome.score for outcome in done.outcomes[-2:]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            [Example(f"n/{n}", f"{n}?", str(n)) for n in range(11)],
+            "sums: answer: likelihood needs a few options, and its targets are 11 different texts: give the options",
+        ),
+        (lettered("(A)", "(B)", options=""), "finds no lettered options in 2 of 2 questions: list them there as"),
+        (lettered("yes", "yes", options=""), "its targets are 1 different texts"),
+    ],
+)
+def test_a_task_without_a_few_options_has_no_answers_by_likelihood(data: list[Example], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as refused:
+        sums(data).answer_by_likelihood()
+    assert "\n" not in str(refused.value)
+
+
+def test_a_scorer_that_only_writes_is_refused_before_it_is_asked() -> None:
+    scorer, task = Answering(double), by_likelihood(lettered("(A)", "(B)"))
+    with pytest.raises(UsageError, match=r"a scorer that runs here, hf:MODEL or smollm2: answering gives no"):
+        asyncio.run(task.evaluate(task.space.candidate("Look."), scorer))
+    assert not scorer.requests
+
+
+def test_how_answers_are_had_is_part_of_the_identity() -> None:
+    written = PromptTask("where", Splits(tuple(lettered("(A)", "(B)"))), graders.auto())
+    others = [by_likelihood(lettered("(A)", "(B)")), by_likelihood(lettered("(A)", "(B)"), ("(A)", "(B)"))]
+    stopped = PromptTask("where", Splits(tuple(lettered("(A)", "(B)"))), graders.auto())
+    stopped.stop = ("\n",)
+    identities = [json.dumps(task.identity(), sort_keys=True) for task in (written, stopped, *others)]
+    assert len(set(identities)) == 4
+
+
 # Task files
 
 
@@ -327,6 +419,20 @@ def test_a_task_file_of_ones_own(tmp_path: Path) -> None:
     assert (task.name, task.asking.position, task.max_tokens) == ("mine", "Q_end", 9)
     chosen = evaluate(task, "Choose.", lambda text: "b")
     assert chosen.score == pytest.approx(sum(each.target == "b" for each in task.splits.train) / chosen.n)
+
+
+def test_a_task_file_says_how_answers_are_had(tmp_path: Path) -> None:
+    path = write(tmp_path, WHOLE)
+    chosen, requests = options_asked(loaded(path, answer="likelihood"), "b")
+    assert chosen.score == pytest.approx(sum(each.target == "b" for each in loaded(path).splits.train) / chosen.n)
+    assert requests[0].options == ("a", "b")
+    exact = loaded(path, answer="likelihood", grader="exact", choices=["a", "b", "c"])
+    assert options_asked(exact, "b")[1][0].options == ("a", "b", "c")
+    scorer, stopped = Answering(lambda text: "b"), loaded(path, stop="\n\n", form="continuation")
+    asyncio.run(stopped.evaluate(stopped.space.candidate(""), scorer))
+    assert scorer.requests[0].stop == ("\nQ:", "\n\n")
+    with pytest.raises(UsageError, match="answer: "):
+        loaded(path, answer="guess")
 
 
 def test_sizes_can_be_set_otherwise(tmp_path: Path) -> None:
@@ -419,6 +525,16 @@ def test_every_bbh_file_of_the_folder() -> None:
         fifth = sum(sizes) // 5
         assert sizes == [fifth, fifth, sum(sizes) - 2 * fifth]
         assert sum(sizes) == {"causal_judgement": 187, "snarks": 178}.get(path.stem, 250)
+
+
+@needs_data
+def test_answers_by_likelihood_for_the_tasks_with_options() -> None:
+    asked = {"snarks": {("(A)", "(B)")}, "navigate": {("No", "Yes")}, "formal_fallacies": {("invalid", "valid")}}
+    for name, options in asked.items():
+        task = loaded(f"bbh/{name}", answer="likelihood")
+        assert {request.options for request in options_asked(task, min(options)[0])[1]} == options
+    with pytest.raises(UsageError, match="bbh/object_counting: answer: likelihood needs a few options"):
+        loaded("bbh/object_counting", answer="likelihood")
 
 
 @needs_data

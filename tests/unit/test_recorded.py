@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from optiprompt.backends._recorded import Recorded
-from optiprompt.backends.base import Form, Reply, Request
+from optiprompt.backends.base import Form, Reply, Request, ranks
 from optiprompt.candidate import Usage
 from optiprompt.journal import Journal
 
@@ -65,3 +65,18 @@ def test_what_is_on_disk_is_not_asked_again_and_what_failed_is(tmp_path: Path) -
     assert again == [2]
     assert from_disk == replies
     assert "reply 0 ?" in path.read_text(encoding="utf-8"), "a lone surrogate is replaced before anything uses it"
+
+
+def test_whether_a_backend_ranks_options_is_seen_through_the_record(tmp_path: Path) -> None:
+    class Ranking(Slow):
+        ranks = True
+
+    journal = Journal(tmp_path / "replies.jsonl")
+    assert [ranks(Recorded(backend, journal)) for backend in (Slow(), Ranking())] == [False, True]
+    journal.close()
+
+
+def test_options_are_part_of_a_request_and_leave_others_as_they_were() -> None:
+    assert "options" not in Request("same").to_json()
+    keys = {Request("same", options=options).key("m") for options in ((), ("a", "b"), ("b", "a"))}
+    assert len(keys) == 3
