@@ -119,7 +119,7 @@ async def _decide(finals: _Finals, ranked: Sequence[Trial]) -> Final:
     except BudgetSpent as error:
         notes.append(f"The budget ended before the test was done: {error}.")
     if test is not None and test_of_baseline is not None and "failed" not in (test.status, test_of_baseline.status):
-        comparison = _compare(task, test, test_of_baseline)
+        comparison = selection.compare(_scores(task, test), _scores(task, test_of_baseline))
     final = Final(winner, by, "", dev, test, test_of_baseline, comparison)
     verdict = "\n".join([*_words(task, trajectory, final, baseline), *notes])
     selected = Selected(winner.key or "", winner.text, "dev" if by == "dev" else "train", verdict)
@@ -130,49 +130,31 @@ async def _decide(finals: _Finals, ranked: Sequence[Trial]) -> Final:
 
 
 async def _chosen(finals: _Finals, finalists: Sequence[Trial]) -> tuple[Trial, Evaluation | None]:
-    """The best on dev; of equal ones the better on train. One finalist alone needs no dev score."""
+    """The best on train and dev together: see `selection.choose`. One finalist alone needs no dev score."""
     if len(finalists) == 1:
         return finalists[0], None
     evaluations = await finals.score("dev", finalists)
-    sign = 1 if finals.task.direction == "maximize" else -1
     pairs = [(trial, each) for trial, each in zip(finalists, evaluations, strict=True) if each.score is not None]
     if not pairs:
         return finalists[0], None
-    return max(pairs, key=lambda pair: (sign * (pair[1].score or 0.0), sign * pair[0].score))
+    train = [_scores(finals.task, trial.evaluation) for trial, _ in pairs]
+    return pairs[selection.choose(train, [_scores(finals.task, each) for _, each in pairs])]
 
 
-def _compare(task: Task, winner: Evaluation, baseline: Evaluation) -> selection.Comparison:
-    """How much better the winner is; a lower score is the better one where the task minimises."""
-    a, b = _scores(winner), _scores(baseline)
-    return selection.compare(a, b) if task.direction == "maximize" else selection.compare(b, a)
-
-
-def _scores(evaluation: Evaluation) -> list[float | None]:
-    return [outcome.score for outcome in evaluation.outcomes]
+def _scores(task: Task, evaluation: Evaluation) -> list[float | None]:
+    """The score of each example, the higher the better."""
+    sign = 1 if task.direction == "maximize" else -1
+    return [None if outcome.score is None else sign * outcome.score for outcome in evaluation.outcomes]
 
 
 def _words(task: Task, trajectory: Trajectory, final: Final, baseline: Trial) -> list[str]:
     """The verdict, a sentence a line."""
     if final.winner.key == baseline.key:
-        return [f"The search found nothing better than the start {_quoted(baseline)}."]
-    if final.test is None or final.baseline is None or final.comparison is None:
+        return [f"The search found nothing better than the baseline {_quoted(baseline)}."]
+    if final.test is None or final.comparison is None:
         return _untested(task, trajectory, final, baseline)
-    told, found = final.comparison, "not shown to be better"
-    if told.better or told.worse:
-        found = "better" if told.better else "worse"
-    lines = [
-        f"The winner is {found} than the start {_quoted(baseline)}: test {final.test.score:.3f} against "
-        f"{final.baseline.score:.3f}, {_figures(told)}, {told.n} examples."
-    ]
-    if found.startswith("not") and told.difference > 0 and told.needed:
-        lines.append(f"A difference of this size would take about {told.needed:,} examples to show.")
-    if final.winner.evaluation.score is not None and final.test.score is not None:
-        bias = final.winner.evaluation.score - final.test.score
-        lines.append(
-            f"Selection bias: {final.winner.evaluation.score:.3f} on train, where the search looked, is "
-            f"{bias:+.3f} off the test score."
-        )
-    return lines
+    said = selection.verdict(final.comparison, "test", final.winner.evaluation.score, final.test.score)
+    return [f"Baseline: {_quoted(baseline)}.", said]
 
 
 def _untested(task: Task, trajectory: Trajectory, final: Final, baseline: Trial) -> list[str]:
@@ -181,18 +163,10 @@ def _untested(task: Task, trajectory: Trajectory, final: Final, baseline: Trial)
     rivals = [trial for trial in trajectory if trial.ok and len(trial.evaluation.outcomes) == total]
     place = next((place for place, trial in enumerate(rivals) if trial.key == baseline.key), None)
     lines = ["There is no test: the score is that on examples which decided, and too high on average."]
-    if place is not None and task.direction == "maximize" and len(rivals) > 1:
-        told = selection.corrected([_scores(trial.evaluation) for trial in rivals], place)
-        found = "better" if told.better else "not shown to be better"
-        lines.append(
-            f"Corrected for the choice of the best of {len(rivals)}, the best is {found} than the start "
-            f"{_quoted(baseline)}: {_figures(told)}, {told.n} examples."
-        )
-    return lines
-
-
-def _figures(told: selection.Comparison) -> str:
-    return f"{told.difference:+.3f} (95%: {told.low:+.3f} to {told.high:+.3f}), p = {told.p_better:.2g}"
+    if place is not None and len(rivals) > 1:
+        told = selection.corrected([_scores(task, trial.evaluation) for trial in rivals], place)
+        lines += [f"Corrected for the choice of the best of {len(rivals)}:", selection.verdict(told, "train")]
+    return [f"Baseline: {_quoted(baseline)}.", *lines]
 
 
 def _quoted(trial: Trial) -> str:

@@ -25,7 +25,7 @@ from optiprompt.prices import Price
 from optiprompt.trajectory import Trajectory
 
 REHEARSED = 25  # steps; the meta-prompt has its full length by then, and further steps are like the last
-RACED = 0.4  # see benchmarks/racing.py
+RACED = 0.6  # see benchmarks/racing.py
 LONGEST = 10_000  # steps of a run that only tokens, money or time end
 
 

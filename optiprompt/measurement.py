@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optiprompt.candidate import Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
-from optiprompt.paired import Difference, compare
+from optiprompt.selection import Comparison, compare
 
 _MOST_LABELS = 20
 _TIMES = 5  # how often a target must come, on average, to be a label
@@ -112,9 +112,10 @@ class Measurement:
         ordered = sorted(counts.items(), key=lambda item: -item[1].total())
         return {target: dict(answers.most_common()) for target, answers in ordered}
 
-    def difference(self, one: int, other: int) -> Difference:
+    def difference(self, one: int, other: int) -> Comparison:
         """How much better the one candidate is than the other, by their places, on the examples graded for both."""
-        return compare(self.candidates[one].evaluation.outcomes, self.candidates[other].evaluation.outcomes)
+        a, b = ([each.score for each in self.candidates[place].evaluation.outcomes] for place in (one, other))
+        return compare(a, b)
 
 
 def labels_of(examples: Sequence[Example]) -> tuple[str, ...]:

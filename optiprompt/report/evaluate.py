@@ -57,10 +57,10 @@ def _pair(measurement: Measurement, one: int, other: int) -> dict[str, Any]:
     text = measurement.candidates[other].candidate
     return {
         "candidate": text,
-        "difference": found.value,
+        "difference": found.difference,
         "low": found.low,
         "high": found.high,
-        "p": found.p,
+        "p": found.p_value,
         "n": found.n,
     }
 
@@ -110,8 +110,8 @@ def _show_differences(console: Console, measurement: Measurement) -> None:
     for one, other in pairs:
         found = measurement.difference(one, other)
         console.print(
-            f"{one + 1} minus {other + 1}: {found.value:+.3f} (95%: {found.low:+.3f} to {found.high:+.3f}), "
-            f"p = {found.p:.2g}, n = {found.n}"
+            f"{one + 1} minus {other + 1}: {found.difference:+.3f} (95%: {found.low:+.3f} to {found.high:+.3f}), "
+            f"p = {found.p_value:.2g}, n = {found.n}"
         )
     if len(pairs) > 1:
         console.print(f"(p is that of each pair by itself, not corrected for comparing {len(pairs)} pairs)")
