@@ -22,8 +22,8 @@ class Space(ABC, Generic[T]):
     Attributes:
         kind: which meta-prompt templates speak of it: prompts/STYLE_KIND.jinja.
         tag: what stands around a candidate in a chat reply: `<TAG>...</TAG>`.
-        temperature: at which a model that continues a list of candidates proposes best; None leaves it to the
-            algorithm.
+        temperature: at which a model that continues a list of candidates proposes best (digits suffer from heat that
+            words of a list bear); None leaves it to the algorithm.
         grammar: what a continuation may look like, for backends that decode inside a grammar.
     """
 

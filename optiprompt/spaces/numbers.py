@@ -30,7 +30,7 @@ class Numbers(Space[dict[str, float]]):
     """
 
     tag = "NUMBERS"
-    temperature = 1.0  # a digit drawn at more is soon any digit
+    temperature = 1.0
 
     def __init__(self, fields: Mapping[str, tuple[float, float]], *, integer: bool = False, decimals: int = 4) -> None:
         """Set up the space.

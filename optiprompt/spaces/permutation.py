@@ -23,6 +23,7 @@ class Permutation(Space[Order]):
     """
 
     tag = "trace"
+    temperature = 1.0
 
     def __init__(self, n: int) -> None:
         """Set up the space.

@@ -169,6 +169,20 @@ def test_the_temperature_rises_over_the_steps(tmp_path: Path) -> None:
         op.optimize(make_task(), optimizer=optimizer, algorithm=algorithm, budget=op.Budget(evaluations=9))
 
 
+@pytest.mark.parametrize(
+    ("space", "temperature"),
+    [(op.CellSpace(["1<-0"], ["a", "b"]), 1.5), (op.Permutation(4), 1.0)],
+    ids=["cell", "tour"],
+)
+def test_a_list_is_continued_at_the_temperature_of_its_space(tmp_path: Path, space: Any, temperature: float) -> None:
+    optimizer: Any = Unreliable(None)
+    task = op.FunctionTask("any", space, lambda _: 0.0)
+    for given in (None, 0.3):
+        algorithm = op.Opro(style="pretrained", temperature=given)
+        op.optimize(task, optimizer=optimizer, algorithm=algorithm, steps=1, run_dir=tmp_path / str(given))
+    assert [request.temperature for request in optimizer.asked] == [temperature, 0.3]
+
+
 def test_bracketed_replies_are_read_from_their_brackets(tmp_path: Path) -> None:
     optimizer = scripted(tmp_path, "Here: [x=4]", "x=5")
     algorithm = op.Opro(proposals=2, style="bracketed")
