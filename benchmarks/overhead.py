@@ -12,6 +12,7 @@ import json
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,8 +23,12 @@ from rich.table import Table
 
 import optiprompt as op
 from benchmarks._latency_server import ANSWER, serving
+from optiprompt.backends._cached import GroupedCache
+from optiprompt.backends._inner import inner
 from optiprompt.backends._recorded import Recorded
+from optiprompt.cache import ReplyCache
 from optiprompt.journal import Journal
+from optiprompt.meter import Meter, metering
 
 INSTRUCTION = "Think step by step."
 QUESTION = "A baker fills 9 trays with 8 rolls each, and 24 rolls are eaten. How many rolls are left?"
@@ -71,22 +76,22 @@ async def sdk(url: str, questions: Prompts, concurrency: int) -> Took:
 
 
 async def optiprompt(url: str, questions: Prompts, concurrency: int) -> Took:
-    """A prompt task's evaluation, through the run's journal of replies."""
+    """A prompt task's evaluation as in a search: metered, through an empty cache and the run's journal of replies."""
     examples = tuple(op.Example(str(number), question, "48") for number, question in enumerate(questions))
-    data = op.Splits(examples, (), ())
-    task = op.PromptTask("overhead", data, op.graders.number())
+    task = op.PromptTask("overhead", op.Splits(examples), op.graders.number())
     backend = op.backend(f"openai:m@{url}", op.BackendOptions(concurrency=concurrency))
-    with tempfile.TemporaryDirectory() as folder:
+    candidate = op.Candidate(INSTRUCTION, INSTRUCTION, INSTRUCTION)
+    with tempfile.TemporaryDirectory() as folder, closing(ReplyCache(Path(folder) / "replies.sqlite")) as replies:
         journal = Journal(Path(folder) / "replies.jsonl")
-        scorer = Recorded(backend, journal)
-        candidate = op.Candidate(INSTRUCTION, INSTRUCTION, INSTRUCTION)
+        scorer = Recorded(inner(backend, GroupedCache(replies)), journal)
 
         async def evaluate() -> None:
             evaluation = await task.evaluate_on(candidate, examples, scorer)
             assert evaluation.score == 1.0, evaluation
 
-        took = await _timed(evaluate)
-        await scorer.aclose()
+        with metering(Meter(op.Budget(steps=1), {backend.name: None}, journal)):
+            took = await _timed(evaluate)
+            await scorer.aclose()
         journal.close()
     return took
 

@@ -46,11 +46,12 @@ class Meter:
 
     Set `held_back` to leave so many calls for later.
 
-    Calls are counted, and written to the journal, before they are sent, so no crash makes the run forget one. Of tokens
-    and money an estimate is set aside until the answer is there: the prompt's tokens as the backend counts them, and
-    for each reply the longest one that this model has given under the same `max_tokens` (before the first:
-    `max_tokens`). What was spent can be over the limit only by the error of the estimates of the last calls. Where what
-    is set aside leaves no room, a call waits for those under way before it is refused.
+    Calls are counted before they are sent, and where they are limited written to the journal too, so that no crash
+    makes the run forget one. Of tokens and money an estimate is set aside until the answer is there: the tokens of the
+    prompt as the backend counts them, and for each reply the longest one that this model has given under the same
+    `max_tokens` (before the first: `max_tokens`). What was spent can be over the limit only by the error of the
+    estimates of the last calls. Where what is set aside leaves no room, a call waits for those under way before it is
+    refused.
     """
 
     def __init__(
@@ -192,7 +193,11 @@ class Meter:
 
     def _count(self, backend: str) -> None:
         self._spent.calls += 1
-        if self._journal is not None:
+        if self._journal is None:
+            return
+        if self._budget.calls is None:
+            self._journal.defer({"sent": backend})
+        else:
             self._journal.append({"sent": backend})
 
 
