@@ -27,7 +27,7 @@ def test_a_local_model_is_loaded_once_for_all_runs(
 
     monkeypatch.setattr(Model, "_load", counted)
     words = ["sweep", "nasbench201", "--vary", "shown=2,4", "--optimizer", "smollm2", "--max-evaluations", "10"]
-    words += ["--option", "proposals=2", "--repeats", "2", "--run-dir", str(tmp_path / "sweep"), "--json"]
+    words += ["--proposals", "2", "--repeats", "2", "--run-dir", str(tmp_path / "sweep"), "--json"]
     monkeypatch.setattr(sys, "argv", ["optiprompt", *words])
     with pytest.raises(SystemExit) as stopped:
         cli.main()
@@ -52,7 +52,7 @@ def test_ctrl_c_keeps_all_and_says_how_to_go_on(tmp_path: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTIBLE]
     with ChaosServer(lambda prompt: "<CELL>skip conv conv skip conv conv</CELL>", latency=0.2) as server:
         words = ["sweep", "nasbench201", "--vary", "shown=2,4", "--optimizer", f"openai:m@{server.url}", "--steps", "3"]
-        words += ["--option", "proposals=1", "--run-dir", str(folder)]
+        words += ["--proposals", "1", "--run-dir", str(folder)]
         with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             try:
                 deadline = time.monotonic() + 60
