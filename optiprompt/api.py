@@ -1,6 +1,7 @@
 """`optimize`: a search from Python, synchronous, usable in a notebook too."""
 
 import asyncio
+import copy
 import json
 import re
 from collections.abc import Callable, Coroutine, Mapping
@@ -192,14 +193,20 @@ async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) ->
     optimizer, scorer = _recorded(search.optimizer, store, cache), _recorded(search.scorer, store, cache)
     if search.optimizer is search.scorer:
         scorer = optimizer
+    task, judge = search.task, _recorded(getattr(search.task, "judge", None), store, cache)
+    if judge is not None:
+        task = copy.copy(task)
+        task.judge = judge  # type: ignore[attr-defined]
     if optimizer is not None:
         # What fetches or loads a model happens beside the loop, so that Ctrl-C is heard.
         await in_thread(lambda: (optimizer.proposes, optimizer.context))
     try:
         with metering(meter):
-            trajectory, reason, final = await run_search(replace(search, optimizer=optimizer, scorer=scorer), store)
+            trajectory, reason, final = await run_search(
+                replace(search, task=task, optimizer=optimizer, scorer=scorer), store
+            )
     finally:
-        for each in (optimizer, scorer):
+        for each in (optimizer, scorer, judge):
             if each is not None:
                 await each.aclose()
     best = final.winner if final else trajectory.best

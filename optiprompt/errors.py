@@ -8,6 +8,7 @@
     +-- BudgetSpent            no further call is allowed; inside a run only, which it ends in the normal way
     +-- BackendError           a model could not be asked
         +-- FatalBackendError  asking again cannot help: bad key, unknown model, exhausted quota
+        +-- Unheard            not one call of a candidate came through
         +-- PromptTooLong      this one prompt does not fit into the model's context
 
 `ParseError` stands apart: it is the normal answer of a space to text that is not one of its candidates.
@@ -64,6 +65,19 @@ class BackendError(OptipromptError):
 
 class FatalBackendError(BackendError):
     """A model could not be asked and asking again cannot help (bad key, unknown model, exhausted quota)."""
+
+
+class Unheard(BackendError):
+    """Not one of a candidate's calls came through: of the candidate nothing is known.
+
+    Attributes:
+        outcomes: of the examples, all without a score.
+        usage: what the calls took.
+    """
+
+    def __init__(self, message: str, outcomes: Any = (), usage: Any = None) -> None:
+        super().__init__(message)
+        self.outcomes, self.usage = outcomes, usage
 
 
 class PromptTooLong(BackendError):

@@ -6,19 +6,22 @@ the few best are scored again on dev, and what is reported comes from test, whic
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from optiprompt import meter, selection
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Evaluation, Trial
-from optiprompt.data.examples import Example
 from optiprompt.errors import BudgetSpent
-from optiprompt.events import HeldOut, Selected
+from optiprompt.events import HeldOut, Selected, Stepped
+from optiprompt.scoring import goodness, score_all
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
-from optiprompt.together import together
 from optiprompt.trajectory import Trajectory
 
+Split = Literal["dev", "test"]
+
 FINALISTS = 5
+KEPT = 0.3  # share of tokens, money and time that is left for dev and test
 FEWEST = 10  # examples in a split that is worth its calls
 
 
@@ -37,7 +40,7 @@ class Final:
     """
 
     winner: Trial
-    by: str
+    by: Literal["train", "dev"]
     verdict: str
     dev: Evaluation | None = None
     test: Evaluation | None = None
@@ -50,40 +53,73 @@ class _Finals:
     """The way to a final: what has been scored so far, by split and key."""
 
     task: Task
-    trajectory: Trajectory
     scorer: Backend
     run: Run
-    share: float
     scored: dict[tuple[str, str], Evaluation] = field(default_factory=dict)
+    recorded: dict[str, int] = field(default_factory=dict)
+    selected: Selected | None = None
+    looks: int = 0
 
-    async def score(self, split: str, trials: Sequence[Trial]) -> list[Evaluation]:
-        """Score candidates on a split, each once, and record it."""
-        examples = self.examples(split)
-        candidates = list({trial.key: trial.candidate for trial in trials if trial.candidate}.values())
-        missing = [each for each in candidates if (split, each.key) not in self.scored]
+    def __post_init__(self) -> None:
+        """Take up what was recorded after the last step."""
+        last = max((place for place, event in enumerate(self.run.events) if isinstance(event, Stepped)), default=0)
+        self.looks = sum(isinstance(event, Selected) for event in self.run.events[:last])
+        for event in self.run.events[last:]:
+            if isinstance(event, Selected):
+                self.selected = event
+            elif isinstance(event, HeldOut):
+                self.scored[event.split, event.key] = event.evaluation
+                self.recorded[event.split] = len(event.evaluation.outcomes)
+
+    async def score(self, split: Split, trials: Sequence[Trial], room: float) -> list[Evaluation] | None:
+        """Score candidates on a split, each once, and record it; None where the split is empty.
+
+        Args:
+            split: which.
+            trials: the candidates.
+            room: how many calls this may take; no example is left out that was recorded before.
+        """
+        whole = self.task.dev if split == "dev" else self.task.test
+        candidates = {trial.key: trial.candidate for trial in trials if trial.candidate}
+        size = len(whole) if room >= len(candidates) * len(whole) else int(room / len(candidates))
+        size = max(size, self.recorded.get(split, 0))
+        if size < min(FEWEST, len(whole)) or not whole:
+            return None
+        for name in [name for name, each in self.scored.items() if name[0] == split and len(each.outcomes) != size]:
+            del self.scored[name]  # it was scored on fewer; the replies are on disk
+        missing = [each for key, each in candidates.items() if (split, key) not in self.scored]
 
         def record(place: int, evaluation: Evaluation) -> None:
             candidate = missing[place]
             self.scored[split, candidate.key] = evaluation
-            self.run.append(HeldOut("dev" if split == "dev" else "test", candidate.key, candidate.text, evaluation))
+            self.run.append(HeldOut(split, candidate.key, candidate.text, evaluation))
 
-        await together([self.task.evaluate_on(each, examples, self.scorer) for each in missing], record)
+        await score_all([self.task.evaluate_on(each, whole[:size], self.scorer) for each in missing], record)
         return [self.scored[split, trial.key or ""] for trial in trials]
 
-    def examples(self, split: str) -> Sequence[Example]:
-        """Those of the split, or as many of them as the budget allows."""
-        whole = self.task.dev if split == "dev" else self.task.test
-        part = whole[: int(self.share * len(whole))]
-        return part if len(part) >= min(FEWEST, len(whole)) else ()
+    def spent(self) -> int:
+        """How many calls what was recorded took, as if each had gone well."""
+        return sum(len(each.outcomes) for each in self.scored.values())
 
 
-def reserved(task: Task, calls: int | None) -> int:
-    """How many calls of a budget the search leaves for the end: what it takes, but at most half of them."""
-    return 0 if calls is None else min(_wanted(task), calls // 2)
+def reserved(task: Task, started: int, calls: int | None) -> tuple[int, float]:
+    """What the search leaves for the end: calls, and a share of tokens, money and time.
 
+    That is what the end takes, but at most half of what the starting candidates have left; nothing where that would not
+    do for a test.
 
-def _wanted(task: Task) -> int:
-    return FINALISTS * len(task.dev) + 2 * len(task.test)
+    Args:
+        task: what is searched.
+        started: how many calls the starting candidates took.
+        calls: the budget's.
+    """
+    wanted = FINALISTS * len(task.dev) + 2 * len(task.test)
+    if not wanted:
+        return 0, 0.0
+    if calls is None:
+        return 0, KEPT
+    kept = min(wanted, max(0, calls - started) // 2)
+    return (kept if kept >= 2 * FEWEST else 0), KEPT
 
 
 async def decide(task: Task, trajectory: Trajectory, scorer: Backend | None, run: Run) -> Final | None:
@@ -95,66 +131,66 @@ async def decide(task: Task, trajectory: Trajectory, scorer: Backend | None, run
     ranked = [trial for trial in trajectory.ranked() if trial.evaluation.outcomes]
     if scorer is None or not ranked or not task.examples:
         return None
-    left = meter.remaining_calls()
-    share = 1.0 if left is None else min(1.0, left / max(1, _wanted(task)))
-    finals = _Finals(task, trajectory, scorer, run, share)
-    last = max((place for place, event in enumerate(run.events) if event.type == "stepped"), default=0)
-    for event in run.events[last:]:
-        if isinstance(event, HeldOut):
-            finals.scored[event.split, event.key] = event.evaluation
-    return await _decide(finals, ranked)
-
-
-async def _decide(finals: _Finals, ranked: Sequence[Trial]) -> Final:
-    task, trajectory = finals.task, finals.trajectory
+    finals = _Finals(task, scorer, run)
     baseline = next((trial for trial in trajectory if trial.step == 0), ranked[-1])
-    winner, by = ranked[0], "train"
-    dev = test = test_of_baseline = comparison = None
-    notes: list[str] = []
+    final, notes = Final(ranked[0], "train", ""), []
     try:
-        if finals.examples("dev"):
-            winner, dev, by = *await _chosen(finals, ranked[:FINALISTS]), "dev"
-        if finals.examples("test"):
-            test, test_of_baseline = await finals.score("test", [winner, baseline])
+        final = await _chosen(finals, ranked[:FINALISTS])
+        final = await _tested(finals, final, baseline)
     except BudgetSpent as error:
-        notes.append(f"The budget ended before the test was done: {error}.")
-    if test is not None and test_of_baseline is not None and "failed" not in (test.status, test_of_baseline.status):
-        comparison = selection.compare(_scores(task, test), _scores(task, test_of_baseline))
-    final = Final(winner, by, "", dev, test, test_of_baseline, comparison)
-    verdict = "\n".join([*_words(task, trajectory, final, baseline), *notes])
-    selected = Selected(winner.key or "", winner.text, "dev" if by == "dev" else "train", verdict)
-    before = next((event for event in reversed(finals.run.events) if isinstance(event, Selected)), None)
-    if before is None or replace(before, time="") != selected:
-        finals.run.append(selected, durable=True)
-    return Final(winner, by, verdict, dev, test, test_of_baseline, comparison)
+        notes.append(f"The budget ended before dev and test were done: {error}.")
+    if finals.looks and final.test:
+        notes.append(f"The test split was looked at before in this run, {finals.looks} times: trust it a little less.")
+    final = replace(final, verdict="\n".join([*_words(task, trajectory, final, baseline), *notes]))
+    selected = Selected(final.winner.key or "", final.winner.text, final.by, final.verdict)
+    if finals.selected is None or replace(finals.selected, time="") != selected:
+        run.append(selected, durable=True)
+    return final
 
 
-async def _chosen(finals: _Finals, finalists: Sequence[Trial]) -> tuple[Trial, Evaluation | None]:
-    """The best on train and dev together: see `selection.choose`. One finalist alone needs no dev score."""
-    if len(finalists) == 1:
-        return finalists[0], None
-    evaluations = await finals.score("dev", finalists)
-    pairs = [(trial, each) for trial, each in zip(finalists, evaluations, strict=True) if each.score is not None]
+async def _chosen(finals: _Finals, finalists: Sequence[Trial]) -> Final:
+    """The best on dev, of equal ones the better on train. One finalist alone needs no dev score."""
+    task = finals.task
+    first = Final(finalists[0], "train", "")
+    if len(finalists) == 1 or not task.dev:
+        return first
+    share = len(finalists) * len(task.dev) / (len(finalists) * len(task.dev) + 2 * len(task.test))
+    evaluations = await finals.score("dev", finalists, share * (meter.affordable() + finals.spent()))
+    pairs = [each for each in zip(finalists, evaluations or (), strict=False) if each[1].status == "ok"]
     if not pairs:
-        return finalists[0], None
-    train = [_scores(finals.task, trial.evaluation) for trial, _ in pairs]
-    return pairs[selection.choose(train, [_scores(finals.task, each) for _, each in pairs])]
+        return first
+    dev = [goodness(task, each.outcomes) for _, each in pairs]
+    winner, evaluation = pairs[selection.choose([()] * len(dev), dev)]
+    return Final(winner, "dev", "", evaluation)
 
 
-def _scores(task: Task, evaluation: Evaluation) -> list[float | None]:
-    """The score of each example, the higher the better."""
-    sign = 1 if task.direction == "maximize" else -1
-    return [None if outcome.score is None else sign * outcome.score for outcome in evaluation.outcomes]
+async def _tested(finals: _Finals, final: Final, baseline: Trial) -> Final:
+    """The winner beside the baseline on test."""
+    on_test = sum(len(each.outcomes) for (split, _), each in finals.scored.items() if split == "test")
+    both = await finals.score("test", [final.winner, baseline], meter.affordable() + on_test)
+    if both is None:
+        return final
+    test, of_baseline = both
+    final = replace(final, test=test, baseline=of_baseline)
+    if test.status != "ok" or of_baseline.status != "ok":
+        return final
+    told = selection.compare(*(goodness(finals.task, each.outcomes) for each in both))
+    return replace(final, comparison=told)
 
 
 def _words(task: Task, trajectory: Trajectory, final: Final, baseline: Trial) -> list[str]:
     """The verdict, a sentence a line."""
     if final.winner.key == baseline.key:
         return [f"The search found nothing better than the baseline {_quoted(baseline)}."]
-    if final.test is None or final.comparison is None:
-        return _untested(task, trajectory, final, baseline)
-    said = selection.verdict(final.comparison, "test", final.winner.evaluation.score, final.test.score)
-    return [f"Baseline: {_quoted(baseline)}.", said]
+    lines = [f"Baseline: {_quoted(baseline)}."]
+    if final.test is None or final.baseline is None:
+        return [*lines, *_untested(task, trajectory, final, baseline)]
+    if final.comparison is None:
+        bad = final.baseline if final.test.status == "ok" else final.test
+        return [*lines, f"Nothing can be said: the test could not be scored: {bad.reason}."]
+    if task.direction == "minimize":
+        return [*lines, selection.verdict(final.comparison)]
+    return [*lines, selection.verdict(final.comparison, "test", final.winner.evaluation.score, final.test.score)]
 
 
 def _untested(task: Task, trajectory: Trajectory, final: Final, baseline: Trial) -> list[str]:
@@ -162,11 +198,11 @@ def _untested(task: Task, trajectory: Trajectory, final: Final, baseline: Trial)
     total = len(task.examples)
     rivals = [trial for trial in trajectory if trial.ok and len(trial.evaluation.outcomes) == total]
     place = next((place for place, trial in enumerate(rivals) if trial.key == baseline.key), None)
-    lines = ["There is no test: the score is that on examples which decided, and too high on average."]
-    if place is not None and len(rivals) > 1:
-        told = selection.corrected([_scores(task, trial.evaluation) for trial in rivals], place)
+    lines = [f"There is no test: the {final.by} score is that on examples which decided, and too high on average."]
+    if final.by == "train" and place is not None:
+        told = selection.corrected([goodness(task, trial.evaluation.outcomes) for trial in rivals], place)
         lines += [f"Corrected for the choice of the best of {len(rivals)}:", selection.verdict(told, "train")]
-    return [f"Baseline: {_quoted(baseline)}.", *lines]
+    return lines
 
 
 def _quoted(trial: Trial) -> str:

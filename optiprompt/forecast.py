@@ -57,7 +57,7 @@ class _Rehearsal:
         self._total = Part()
         self._asking: Usage | None = None
         self._scoring: Usage | None = None
-        self._kept = 0
+        self._kept = (0, 0.0)
 
     async def run(self) -> Forecast:
         """Go through the steps until the budget ends them."""
@@ -69,8 +69,9 @@ class _Rehearsal:
         start = list(unique.values())[: search.budget.room(trajectory, len(unique))]
         first = Part(scorer=sum([await self._score(candidate) for candidate in start], Usage()))
         end = await self._finals(start)
-        self._kept = reserved(task, search.budget.calls) if search.scoring.final else 0
         ends = self._add(first)
+        if search.scoring.final:
+            self._kept = reserved(task, first.scorer.calls, search.budget.calls)
         trajectory.add_step(_trials(start, 0))
         while ends is None and (ends := self._over(trajectory)) is None:
             part = Part(await self._ask(searcher, trajectory))
@@ -100,25 +101,25 @@ class _Rehearsal:
 
     def _add(self, part: Part) -> str | None:
         """Add the next part, cut where it goes over the budget: why the run ends there; None where it goes on."""
-        share, ends = self._room(part, kept=self._kept)
+        share, ends = self._room(part, *self._kept)
         part = part.times(share)
         self._total += part
         self._parts.append(part)
         return ends
 
-    def _room(self, part: Part, kept: int = 0) -> tuple[float, str | None]:
-        """The share of a part that the budget has room for, and what it is ended by."""
+    def _room(self, part: Part, calls: int = 0, held: float = 0.0) -> tuple[float, str | None]:
+        """The share of a part that the budget has room for, what is kept for the end aside, and what ends it."""
         budget, before = self._search.budget, self._total
         share, ends = 1.0, None
         for limit, name, value in (
-            (budget.calls and budget.calls - kept, "calls are made", lambda each: each.both.calls),
-            (budget.tokens, "tokens are spent", lambda each: each.both.tokens),
-            (budget.usd, "US dollars are spent", self._cost),
+            (budget.calls and budget.calls - calls, "calls are made", lambda each: each.both.calls),
+            (budget.tokens and budget.tokens * (1 - held), "tokens are spent", lambda each: each.both.tokens),
+            (budget.usd and budget.usd * (1 - held), "US dollars are spent", self._cost),
         ):
             if limit is not None and value(part) and value(before) + value(part) >= limit:
                 room = max(0.0, (limit - value(before)) / value(part))
                 if room < share or ends is None:
-                    share, ends = min(share, room), f"{limit:,} {name}"
+                    share, ends = min(share, room), f"{limit:,g} {name}"
         return share, ends
 
     def _cost(self, part: Part) -> float:

@@ -19,11 +19,10 @@ from optiprompt.errors import BudgetSpent, OptipromptError, ParseError, SearchFa
 from optiprompt.events import Checked, Evaluated, Proposed, Stepped
 from optiprompt.finals import Final, decide, reserved
 from optiprompt.history import Unfinished, add_part, complete, replay
-from optiprompt.scoring import Scoring, race
+from optiprompt.scoring import Scoring, race, score_all
 from optiprompt.spaces.base import Space
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
-from optiprompt.together import together
 from optiprompt.trajectory import Trajectory
 
 
@@ -61,11 +60,9 @@ async def run_search(search: Search, run: Run) -> tuple[Trajectory, str, Final |
         OptipromptError: the search cannot go on; everything up to here is kept.
     """
     try:
-        final = search.scoring.final
-        meter.hold_back(reserved(search.task, search.budget.calls) if final else 0)
         trajectory, reason = await _loop(search, run)
-        meter.hold_back(0)
-        outcome = await decide(search.task, trajectory, search.scorer, run) if final else None
+        meter.hold_back(0, 0)
+        outcome = await decide(search.task, trajectory, search.scorer, run) if search.scoring.final else None
     except asyncio.CancelledError:
         run.end("interrupted", "interrupted by the user")
         raise
@@ -108,7 +105,10 @@ async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
 
 
 def over(search: Search, trajectory: Trajectory) -> str | None:
-    """Why the search ends now; None while it goes on."""
+    """Why the search ends now; None while it goes on. From the first step on the budget keeps what the end takes."""
+    if search.scoring.final and trajectory.steps >= 0:
+        started = sum(trial.evaluation.usage.calls for trial in trajectory if trial.step == 0)
+        meter.hold_back(*reserved(search.task, started, search.budget.calls))
     if search.task.solved(trajectory):
         return "the optimum is found"
     return search.budget.spent(trajectory) or meter.spent()
@@ -171,12 +171,11 @@ async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinishe
 
     if step > 0 and racing and task.examples and scorer and any(index not in unfinished.evaluations for index in new):
         # All of them race, also those that a killed run has recorded: their replies are on disk.
-        evaluations = await race(task, list(candidates.values()), trajectory, scorer, racing)
-        for index, evaluation in zip(new, evaluations, strict=True):
-            record(index, evaluation)
+        racers = list(candidates.values())
+        await race(task, racers, trajectory, scorer, racing, lambda place, each: record(new[place], each))
         return
     missing = [index for index in new if index not in unfinished.evaluations]
-    await together(
+    await score_all(
         [task.evaluate(candidates[index], scorer) for index in missing],
         lambda place, evaluation: record(missing[place], evaluation),
     )

@@ -44,7 +44,7 @@ class Call:
 class Meter:
     """Counts what a run spends, the parts before a resumption included, and keeps it within its budget.
 
-    Set `held_back` to leave so many calls for later.
+    Set `held_back` to leave so many calls for later, and `held_share` to leave that share of tokens, money and time.
 
     Calls are counted before they are sent, and where they are limited written to the journal too, so that no crash
     makes the run forget one. Of tokens and money an estimate is set aside until the answer is there: the tokens of the
@@ -80,7 +80,7 @@ class Meter:
         self._longest: dict[tuple[str, int], int] = {}  # by backend and max_tokens; 0: whatever that was
         self._door = asyncio.Lock()
         self._settled = asyncio.Event()
-        self.held_back = 0
+        self.held_back, self.held_share = 0, 0.0
 
     @property
     def usd(self) -> float | None:
@@ -95,7 +95,9 @@ class Meter:
 
     def seconds_left(self) -> float | None:
         """Until the time is over; None where there is no limit."""
-        return None if self._budget.minutes is None else max(0.0, self._budget.minutes * 60 - self.seconds)
+        if self._budget.minutes is None:
+            return None
+        return max(0.0, self._limit(self._budget.minutes * 60) - self.seconds)
 
     def remaining_calls(self) -> int | None:
         """How many requests may still be sent, those held back aside; None where there is no limit."""
@@ -109,22 +111,43 @@ class Meter:
         """Why no request at all may be sent any more; None while some may."""
         budget = self._budget
         if self.remaining_calls() == 0:
-            kept = f" but {self.held_back}, which are kept for dev and test" if self.held_back else ""
-            return f"{budget.calls} calls are made{kept}"
-        if budget.tokens is not None and self._spent.tokens >= budget.tokens:
+            kept = f"all but the {self.held_back} calls kept for dev and test of " if self.held_back else ""
+            return f"{kept}{budget.calls} calls are made"
+        if budget.tokens is not None and self._spent.tokens >= self._limit(budget.tokens):
             return self._said(money=False)
-        if budget.usd is not None and self._cost >= budget.usd:
+        if budget.usd is not None and self._cost >= self._limit(budget.usd):
             return self._said(money=True)
         return self.late()
 
+    def _limit(self, whole: float) -> float:
+        """What may be spent now of tokens, money or time."""
+        return whole * (1 - self.held_share)
+
+    def affordable(self) -> float:
+        """How many calls the budget still has room for, at what a call has taken so far; infinite without limits."""
+        room = [math.inf]
+        made, budget = self._spent.calls, self._budget
+        if (left := self.remaining_calls()) is not None:
+            room.append(left)
+        for limit, spent in ((budget.tokens, self._spent.tokens), (budget.usd, self._cost)):
+            if limit is not None and spent:
+                room.append(max(0.0, limit - spent) * made / spent)
+        if (seconds := self.seconds_left()) is not None and self.seconds:
+            room.append(seconds * made / self.seconds)
+        return min(room)
+
     def _said(self, money: bool) -> str:
         if money:
-            return f"${self._cost:.4f} of ${self._budget.usd:g} are spent"
-        return f"{self._spent.tokens:,} of {self._budget.tokens:,} tokens are spent"
+            return f"${self._cost:.4f} of ${self._budget.usd:g} are spent{self._kept}"
+        return f"{self._spent.tokens:,} of {self._budget.tokens:,} tokens are spent{self._kept}"
 
     def late(self) -> str | None:
         """Why the run stops where the time is over."""
-        return f"{self._budget.minutes:g} minutes are over" if self.seconds_left() == 0 else None
+        return f"{self._budget.minutes:g} minutes are over{self._kept}" if self.seconds_left() == 0 else None
+
+    @property
+    def _kept(self) -> str:
+        return f", all but the {self.held_share:.0%} kept for dev and test" if self.held_share else ""
 
     def at_work(self) -> None:
         """There is something to do: note the time, so that the pause before is not taken for work later."""
@@ -171,8 +194,8 @@ class Meter:
             if reason := self.spent():
                 raise BudgetSpent(reason)
             tokens, usd = self._with(call)
-            over_tokens = self._budget.tokens is not None and tokens > self._budget.tokens
-            over_usd = self._budget.usd is not None and usd > self._budget.usd
+            over_tokens = self._budget.tokens is not None and tokens > self._limit(self._budget.tokens)
+            over_usd = self._budget.usd is not None and usd > self._limit(self._budget.usd)
             if not over_tokens and not over_usd:
                 return
             if not self._reserved:
@@ -239,17 +262,17 @@ def spent() -> str | None:
     return meter.spent() if meter is not None else None
 
 
-def remaining_calls() -> int | None:
-    """How many requests the current run may still send; None where there is no limit, and outside a run."""
+def affordable() -> float:
+    """As `Meter.affordable` of the current run; infinite outside."""
     meter = current()
-    return meter.remaining_calls() if meter is not None else None
+    return meter.affordable() if meter is not None else math.inf
 
 
-def hold_back(calls: int) -> None:
-    """Leave so many calls of the current run for later; 0 gives them free."""
+def hold_back(calls: int, share: float) -> None:
+    """Leave so many calls of the current run for later, and that share of its tokens, money and time; 0 frees all."""
     meter = current()
     if meter is not None:
-        meter.held_back = calls
+        meter.held_back, meter.held_share = calls, share
 
 
 def money() -> float | None:

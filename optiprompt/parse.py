@@ -1,6 +1,7 @@
 """A model's reply becomes the text of a proposal. Total: never raises, on any string."""
 
 import re
+from collections.abc import Iterator
 
 _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 
@@ -36,6 +37,16 @@ def bracketed(reply: str) -> str | None:
                 return text[place + 1 : end].strip()
     _, bracket, rest = text.rpartition("[")
     return (rest.strip().splitlines() or [""])[0].strip() if bracket else None
+
+
+def pieces(reply: str) -> Iterator[str]:
+    """Where a candidate may stand that was given without its tags: in brackets, as the whole reply, or on a line."""
+    text = _THINKING.sub("", reply).strip()
+    inside = bracketed(text)
+    if inside is not None:
+        yield inside
+    yield text
+    yield from reversed([line.strip() for line in text.splitlines()[-50:]])
 
 
 def continued(reply: str, tag: str) -> str | None:

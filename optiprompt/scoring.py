@@ -1,15 +1,19 @@
 """How candidates are scored: all on every example, or in a race that the hopeless ones leave early."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Evaluation, Outcome, Usage
+from optiprompt.data.examples import Example
+from optiprompt.errors import BudgetSpent, Unheard
 from optiprompt.racing import Racing, blocks, hopeless
 from optiprompt.tasks.base import Task
 from optiprompt.together import together
 from optiprompt.trajectory import Trajectory
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,48 @@ class Scoring:
     cache: bool = True
 
 
+Record = Callable[[int, Evaluation], None]
+
+
+async def score_all(works: Sequence[Coroutine[Any, Any, Evaluation]], record: Record) -> None:
+    """Score candidates at once, and give each evaluation with its place to `record`, in order.
+
+    A candidate of which not one call came through has failed, if another one was heard.
+
+    Raises:
+        Unheard: no candidate was heard; nothing is recorded, and a resumed run asks again.
+        BudgetSpent: some could not be scored any more; the others are recorded.
+    """
+    waiting: list[tuple[int, Unheard]] = []
+    heard = False
+
+    def done(place: int, result: Evaluation | Unheard) -> None:
+        nonlocal heard
+        if isinstance(result, Unheard) and not heard:
+            waiting.append((place, result))
+            return
+        heard = True
+        for before, error in waiting:
+            record(before, _failed(error))
+        waiting.clear()
+        record(place, _failed(result) if isinstance(result, Unheard) else result)
+
+    await together([_or_unheard(work) for work in works], done)
+    if waiting:
+        raise waiting[0][1]
+
+
+async def _or_unheard(work: Coroutine[Any, Any, T]) -> T | Unheard:
+    try:
+        return await work
+    except Unheard as error:
+        return error
+
+
+def _failed(error: Unheard) -> Evaluation:
+    return Evaluation.mean_of(error.outcomes, error.usage)
+
+
 @dataclass
 class _Racer:
     """A candidate in the race, with its outcomes so far."""
@@ -36,9 +82,10 @@ class _Racer:
     usage: Usage = Usage()
     out: bool = False
 
-    @property
-    def scores(self) -> list[float | None]:
-        return [outcome.score for outcome in self.outcomes]
+    def take(self, outcomes: Sequence[Outcome], usage: Usage) -> None:
+        """What it did on the next block."""
+        self.outcomes += outcomes
+        self.usage += usage
 
     def evaluation(self, total: int) -> Evaluation:
         """Its score: of all examples, or of those it has seen."""
@@ -50,32 +97,65 @@ class _Racer:
 
 
 async def race(
-    task: Task, candidates: Sequence[Candidate[Any]], trajectory: Trajectory, scorer: Backend, racing: Racing
-) -> list[Evaluation]:
+    task: Task,
+    candidates: Sequence[Candidate[Any]],
+    trajectory: Trajectory,
+    scorer: Backend,
+    racing: Racing,
+    record: Record,
+) -> None:
     """Score a step's candidates on growing blocks of the same examples; those that can hardly win are dropped.
 
     They race with each other and with all candidates that have been scored on every example. What the rule is, and
     where it comes from, is in racing.py.
+
+    Raises:
+        Unheard: not one call of a block came through.
+        BudgetSpent: the race cannot go on; those that have seen all examples are recorded.
     """
     total = len(task.examples)
-    incumbents = [_scores(trial.evaluation) for trial in trajectory.ranked() if len(trial.evaluation.outcomes) == total]
+    scored = [trial.evaluation.outcomes for trial in trajectory.ranked() if len(trial.evaluation.outcomes) == total]
+    incumbents = [goodness(task, outcomes) for outcomes in scored]
     racers = [_Racer(candidate) for candidate in candidates]
-    seen = 0
-    for size in blocks(total, racing):
-        running = [racer for racer in racers if not racer.out]
-        block = task.examples[seen:size]
-
-        def take(place: int, result: tuple[list[Outcome], Usage], running: list[_Racer] = running) -> None:
-            running[place].outcomes += result[0]
-            running[place].usage += result[1]
-
-        await together([task.outcomes(racer.candidate, block, scorer) for racer in running], take)
-        seen = size
-        lost = hopeless([racer.scores for racer in running], incumbents, total, racing)
-        for racer, out in zip(running, lost, strict=True):
-            racer.out = out
-    return [racer.evaluation(total) for racer in racers]
+    sizes = blocks(total, racing)
+    try:
+        for begin, end in zip([0, *sizes], sizes, strict=False):
+            running = [racer for racer in racers if not racer.out]
+            await _run(task, running, task.examples[begin:end], scorer)
+            lost = hopeless([goodness(task, racer.outcomes) for racer in running], incumbents, total, racing)
+            for racer, out in zip(running, lost, strict=True):
+                racer.out = out
+    except BudgetSpent:
+        _record(racers, total, record)
+        raise
+    _record(racers, total, record)
 
 
-def _scores(evaluation: Evaluation) -> list[float | None]:
-    return [outcome.score for outcome in evaluation.outcomes]
+def _record(racers: Sequence[_Racer], total: int, record: Record) -> None:
+    for place, racer in enumerate(racers):
+        if racer.out or len(racer.outcomes) == total:
+            record(place, racer.evaluation(total))
+
+
+async def _run(task: Task, running: Sequence[_Racer], block: Sequence[Example], scorer: Backend) -> None:
+    """All that still run see the next block."""
+    unheard: list[Unheard] = []
+
+    def take(place: int, result: tuple[list[Outcome], Usage] | Unheard) -> None:
+        if isinstance(result, Unheard):
+            unheard.append(result)
+            result = (result.outcomes, result.usage)
+        running[place].take(*result)
+
+    await together([_or_unheard(task.outcomes(racer.candidate, block, scorer)) for racer in running], take)
+    if unheard and len(unheard) == len(running):
+        for racer in running:
+            del racer.outcomes[-len(block) :]
+        raise unheard[0]
+
+
+def goodness(task: Task, outcomes: Sequence[Outcome]) -> list[float | None]:
+    """The score of each example, 0 to 1, the higher the better."""
+    if task.direction == "maximize":
+        return [outcome.score for outcome in outcomes]
+    return [None if outcome.score is None else 1 - outcome.score for outcome in outcomes]

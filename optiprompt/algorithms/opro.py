@@ -12,6 +12,7 @@ from optiprompt.candidate import Proposal, Usage
 from optiprompt.errors import BackendError, FatalBackendError, ParseError, UsageError
 from optiprompt.metaprompt import MetaPrompt
 from optiprompt.opro_settings import OproSettings, Style
+from optiprompt.spaces.base import Space
 from optiprompt.trajectory import Trajectory
 
 CONTINUING = 1.5
@@ -136,9 +137,19 @@ class OproSearcher(Searcher):
                 text, form = parse.bracketed(reply.text), "text in [square brackets]"
             case "chat":
                 text, form = parse.tagged(reply.text, space.tag), f"<{space.tag}>...</{space.tag}>"
+        if text is None and space.kind != "text":
+            text = next((each for each in parse.pieces(reply.text) if _is_candidate(space, each)), None)
         if text is None:
             return Proposal(reply.text, "opro", record, f"the reply holds no {form}", usage=reply.usage)
         return Proposal(parse.polished(text) if space.kind == "text" else text, "opro", record, usage=reply.usage)
+
+
+def _is_candidate(space: Space[Any], text: str) -> bool:
+    try:
+        space.parse(text)
+    except ParseError:
+        return False
+    return True
 
 
 ALGORITHM = Opro

@@ -10,7 +10,8 @@ import typer
 from optiprompt.cli._app import AsJson, Device, Display, DType, RunDir, app, run_folder
 from optiprompt.cli._optimize import Interrupted
 from optiprompt.cli._plan import Cache, Preset, given, pairs
-from optiprompt.errors import OptipromptError, UsageError
+from optiprompt.errors import OptipromptError, RunError, UsageError
+from optiprompt.resources import SWEEP
 
 if TYPE_CHECKING:
     from optiprompt.measurement import Measurement
@@ -118,7 +119,14 @@ def _text(given: str) -> str:
         except (OSError, UnicodeDecodeError, RuntimeError) as error:
             raise UsageError(f"--candidate {given}: {error}: name a text file in UTF-8 behind the @") from None
     folder = _run_named(given)
-    return best_of(folder).text if folder else given
+    if folder is not None:
+        found = best_of(folder)
+        if found.split not in ("train", "dev", "test"):
+            raise UsageError(f"the run {given} searched no instructions: name a run of a prompt task, or use @FILE")
+        return found.text
+    if "/" in given and not any(char.isspace() for char in given):
+        raise UsageError(f"no run {given!r}: `optiprompt runs` lists them; an instruction like this goes into @FILE")
+    return given
 
 
 def _run_named(given: str) -> Path | None:
@@ -126,6 +134,8 @@ def _run_named(given: str) -> Path | None:
     if not given.strip():
         return None
     try:
-        return run_folder(given)
+        if (sweep := run_folder(given, "events.jsonl", SWEEP)).joinpath(SWEEP).is_file():
+            raise RunError(f"{given} is a sweep: name one of its runs, as in {sweep}/seed-0")
+        return sweep
     except (UsageError, OSError, ValueError, RuntimeError):  # also a text that cannot be a path
         return None

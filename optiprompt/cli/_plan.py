@@ -85,6 +85,7 @@ def make_plan(
     from optiprompt.racing import Racing
     from optiprompt.scoring import Scoring
 
+    usual = 200 if preset else 20
     return Plan(
         task=str(Path(task).resolve()) if task.endswith((".yaml", ".yml")) else task,
         optimizer=absolute(optimizer),
@@ -98,7 +99,7 @@ def make_plan(
         preset=preset,
         seed=seed,
         budget=Budget(
-            steps=20 if steps is None and max_evaluations is None else steps,
+            steps=usual if steps is None and max_evaluations is None else steps,
             evaluations=max_evaluations,
             patience=patience,
             target=target,

@@ -147,7 +147,7 @@ def _show(rows: "Sequence[Row]", task: "Task", folder: Path, quiet: bool) -> lis
     from optiprompt.report.rows import draw_rows, show_rows
 
     if not quiet:
-        show_rows(f"{task.name}: {task.direction} {task.split} {task.score_name}", rows)
+        show_rows(f"{task.name}: {task.direction} {task.measured}", rows)
     pictures = draw_rows(rows, task, folder)
     if not quiet:
         for path in pictures:

@@ -70,7 +70,7 @@ def draw_curves(lines: Sequence[Curves], task: Task, stem: Path) -> list[Path]:
             label = f"{line.name}: mean and 10-90% of {line.searches}"
         axes.plot(numbers, mean, color=color, linewidth=width, label=label)
     axes.set_xlabel("unique evaluations")
-    axes.set_ylabel(f"best {task.split} {task.score_name} so far")
+    axes.set_ylabel(f"best {task.measured} so far")
     axes.set_title(task.name)
     axes.set_ylim(*_limits(lines))
     axes.grid(alpha=0.25)

@@ -68,7 +68,7 @@ class Display:
         for event in events:
             if isinstance(event, Evaluated):
                 self._evaluations += 1
-                score = event.evaluation.score
+                score = event.evaluation.score if event.evaluation.status == "ok" else None
                 self._best = score if score is not None and self._improves(score) else self._best
             elif isinstance(event, Stepped):
                 self._duplicates += event.duplicates

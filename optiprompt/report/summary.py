@@ -81,7 +81,8 @@ def show(result: Result) -> None:
     if result.best is not None and result.run_dir is not None:
         best = best_of(result.run_dir)
         interval = "" if best.low is None else f"  (95%: {best.low:.4g} to {best.high:.4g})"
-        print(f"best {best.split} score: {best.score:.4g}{interval}\n{best.text}")
+        split = "" if best.split == "function" else f"{best.split} "
+        print(f"best {split}score: {best.score:.4g}{interval}\n{best.text}")
     if result.verdict:
         print(result.verdict)
     if result.cached:

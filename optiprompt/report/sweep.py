@@ -60,6 +60,7 @@ class Figures:
     steps: int | None = None
     calls: int | None = None
     failed: str | None = None
+    tested: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Line:
         evaluations: mean of the unique candidates scored.
         steps: mean of the optimization steps.
         calls: mean of the model calls.
-        runs: all runs.
+        runs: all runs; those of tasks with a test split have the score of their winner on test.
     """
 
     cell: str
@@ -89,9 +90,10 @@ class Line:
     def columns(self, task: Task) -> dict[str, str]:
         """The figures as the table shows them, by the column's title."""
         good = sum(run.failed is None for run in self.runs)
+        score = f"test {task.score_name}" if any(run.tested for run in self.runs) else f"best {task.measured}"
         return {
             "runs": str(good) if good == len(self.runs) else f"{good} of {len(self.runs)}, the others failed",
-            f"best {task.split} {task.score_name} (95%)": "failed" if self.best is None else str(self.best),
+            f"{score} (95%)": "failed" if self.best is None else str(self.best),
             "evaluations made": _count(self.evaluations),
             "steps made": _count(self.steps),
             "calls made": _count(self.calls),
@@ -155,9 +157,17 @@ def _figures(ran: Ran) -> Figures:
     seed, run = ran.job.plan.seed, str(ran.folder)
     if ran.result is None or ran.result.best is None:
         return Figures(seed, run, failed=ran.reason)
-    best, trajectory = ran.result.best, ran.result.trajectory
+    best, trajectory, test = ran.result.best, ran.result.trajectory, ran.result.test
+    tested = test is not None and test.score is not None
     return Figures(
-        seed, run, best.score, best.text, len(trajectory), trajectory.steps, trajectory.usage.calls, failed=None
+        seed,
+        run,
+        score=test.score if test is not None and tested else best.score,
+        text=best.text,
+        evaluations=len(trajectory),
+        steps=trajectory.steps,
+        calls=ran.result.usage.calls,
+        tested=tested,
     )
 
 

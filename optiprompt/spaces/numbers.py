@@ -72,7 +72,11 @@ class Numbers(Space[dict[str, float]]):
             ParseError: a number is missing, given twice, unknown, out of range or (for whole numbers) has a fraction.
         """
         spread = re.sub(r"\s*[=:]\s*", "=", text.translate(_BRACKETS))
-        parts = [part for part in re.split(r"[\s,;]+", spread) if part]
+        # `w, b = 15, 14`: the names before, the numbers behind.
+        names = r"[\s,;]+".join(map(re.escape, self.fields))
+        if len(self.fields) > 1:
+            spread = re.sub(rf"^\s*{names}\s*=", "", spread, flags=re.IGNORECASE)
+        parts = [part for part in re.split(r"[\s,;]+", spread) if part and part != "and"]
         if not any("=" in part for part in parts):
             if len(parts) != len(self.fields):
                 raise ParseError(f"found {len(parts)} numbers, there must be {len(self.fields)}: {self._form}")

@@ -76,12 +76,12 @@ class MathematicalTask(Task):
 
         Each begins with the starting candidates of one of the runs, draws uniformly from the whole space as many
         samples a step as the runs did on the average, and ends at the optimum or at as many unique candidates as the
-        longest run scored.
+        longest run drew samples: a reply that is no candidate, or no new one, has cost a sample.
         """
         steps = sum(run.steps for run in runs)
         drawn = sum(trial.step > 0 for run in runs for trial in run.trials)
         samples = max(1, round(drawn / steps)) if steps > 0 else USUAL_SAMPLES
-        size = max(len(run) for run in runs)
+        size = max(sum(trial.step > 0 or not trial.duplicate for trial in run.trials) for run in runs)
         return [self._random_search(runs[seed % len(runs)], samples, size, seed) for seed in range(RANDOM_SEARCHES)]
 
     def _random_search(self, beside: Trajectory, samples: int, size: int, seed: int) -> Trajectory:

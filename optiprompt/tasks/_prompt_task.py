@@ -10,8 +10,17 @@ from optiprompt.backends.base import Backend, Form, Reply, Request
 from optiprompt.candidate import Candidate, Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
 from optiprompt.data.splits import Splits, cut
-from optiprompt.errors import BackendError, BudgetSpent, FatalBackendError, ParseError, PromptTooLong, UsageError
-from optiprompt.graders import Grader, GradingError
+from optiprompt.errors import (
+    BackendError,
+    BudgetSpent,
+    FatalBackendError,
+    OptipromptError,
+    ParseError,
+    PromptTooLong,
+    Unheard,
+    UsageError,
+)
+from optiprompt.graders import Grader, GradingError, Verdict
 from optiprompt.spaces.text import MAX_CHARS, Text
 from optiprompt.tasks._asking import Asking, Position, final_request, final_text
 from optiprompt.tasks._options import Likeliest
@@ -111,7 +120,7 @@ class PromptTask(Task):
         An example whose answer could not be had or graded has no score.
 
         Raises:
-            BackendError: not one call came through; nothing is known of the candidate, and a resumed run asks again.
+            Unheard: not one call came through; nothing is known of the candidate, and a resumed run asks again.
             BudgetSpent: the run may send no more; raised when the calls under way have been answered.
             UsageError: answers are chosen by their likelihood, and the scorer gives none.
         """
@@ -126,10 +135,11 @@ class PromptTask(Task):
         for error in lost:
             if isinstance(error, BudgetSpent):
                 raise error
+        outcomes = [each.result()[0] for each in asked]
+        usage = sum((each.result()[1] for each in asked), Usage())
         if lost and len(lost) == len(examples):
-            raise lost[0]
-        results = [each.result() for each in asked]
-        return [outcome for outcome, _ in results], sum((used for _, used in results), Usage())
+            raise Unheard(str(lost[0]), outcomes, usage)
+        return outcomes, usage
 
     async def _ask(
         self, instruction: str, example: Example, scorer: Backend, lost: list[BackendError | BudgetSpent]
@@ -151,7 +161,7 @@ class PromptTask(Task):
                 return Outcome(example.id, None, error=problem), usage
             judge = self.judge or scorer
             await turn()
-            verdict = await self.grader.grade(reply.text, target, question=example.input, judge=judge)
+            verdict = await self._grade(reply.text, target, example.input, judge)
         except FatalBackendError:
             raise
         except BudgetSpent as error:  # not raised here: that would cut the other examples' calls, which are paid
@@ -163,6 +173,14 @@ class PromptTask(Task):
             spent = error.usage if isinstance(error, GradingError) else Usage(calls=error.calls)
             return Outcome(example.id, None, error=str(error)), usage + spent
         return Outcome(example.id, verdict.score, verdict.answer), usage + verdict.usage
+
+    async def _grade(self, reply: str, target: str | list[str], question: str, judge: Backend) -> Verdict:
+        try:
+            return await self.grader.grade(reply, target, question=question, judge=judge)
+        except OptipromptError:
+            raise
+        except Exception as error:
+            raise GradingError(f"the grader failed: {type(error).__name__}: {error}") from error
 
     def _request(self, instruction: str, example: Example) -> Request:
         prompt = self.asking.prompt(instruction, example.input)

@@ -59,6 +59,11 @@ class Task(ABC):
     test: Sequence[Example] = ()
     place: str = ""
 
+    @property
+    def measured(self) -> str:
+        """The score in words, with the split it is of: `train accuracy`."""
+        return self.score_name if self.split == "function" else f"{self.split} {self.score_name}"
+
     @abstractmethod
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
         """Score a candidate for real.

@@ -148,9 +148,9 @@ def test_racing_and_the_final_test_are_foreseen_too(task: str, call: Any) -> Non
     assert raced["start"] == plain["start"]
     assert raced["per_step"]["scorer"]["calls"] < 0.7 * plain["per_step"]["scorer"]["calls"]
     for limit in (["--max-calls", "200"], ["--max-tokens", "20000"], ["--max-usd", "0.01"]):
-        assert json.loads(call(*words, *limit)[1])[limit[0].removeprefix("--max-")] == pytest.approx(
-            float(limit[1]), rel=1e-3
-        )
+        expected = json.loads(call(*words, *limit)[1])
+        taken = expected[limit[0].removeprefix("--max-")]
+        assert 0.6 * float(limit[1]) < taken <= 1.001 * float(limit[1]), "the end takes no more than is kept for it"
 
 
 def test_a_task_without_scorer_and_a_model_that_is_not_here(call: Any, runs: Path) -> None:

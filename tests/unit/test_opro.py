@@ -184,7 +184,7 @@ def test_a_list_is_continued_at_the_temperature_of_its_space(tmp_path: Path, spa
 
 
 def test_bracketed_replies_are_read_from_their_brackets(tmp_path: Path) -> None:
-    optimizer = scripted(tmp_path, "Here: [x=4]", "x=5")
+    optimizer = scripted(tmp_path, "Here: [x=4]", "no idea")
     algorithm = op.Opro(proposals=2, style="bracketed")
     result = op.optimize(make_task(), optimizer=optimizer, algorithm=algorithm, steps=1, run_dir=tmp_path / "run")
     assert [trial.text for trial in result.trajectory] == ["x=9", "x=-7", "x=4"]
@@ -202,3 +202,14 @@ def test_the_preset_gives_the_published_values_and_what_is_named_goes_before_it(
     reference = make_algorithm("opro", {"shown": 5}, "reference")
     assert reference == op.Opro(shown=5, rejected=0, aim=False, constrained=False, oversampling=1, widening=0)
     assert make_algorithm("random", {}, "reference") == op.Random()
+
+
+@pytest.mark.parametrize(
+    "reply", ["x=3", "[3]", "The best number is [x = 3].", "Let me see.\n\nx: 3", "<think>x=5</think>\nx=3"]
+)
+def test_a_candidate_without_its_tags_counts_where_it_is_plain(tmp_path: Path, reply: str) -> None:
+    algorithm = op.Opro(proposals=1)
+    result = op.optimize(
+        make_task(), optimizer=scripted(tmp_path, reply), algorithm=algorithm, steps=1, run_dir=tmp_path / "run"
+    )
+    assert [trial.text for trial in result.trajectory] == ["x=9", "x=-7", "x=3"]

@@ -12,6 +12,7 @@ import pytest
 import optiprompt as op
 from optiprompt.backends.base import Form, Reply, Request
 from optiprompt.candidate import Usage
+from optiprompt.errors import BackendError
 from optiprompt.events import Evaluated, HeldOut, Selected
 from optiprompt.report.summary import best_of
 from optiprompt.store import read_events
@@ -153,6 +154,63 @@ def test_a_finished_run_is_left_as_it_is_and_a_longer_one_chooses_anew(tmp_path:
     assert "is better than the baseline" in result.verdict
     search(Model([0.95]), tmp_path, steps=2)
     assert len([event for event in read_events(tmp_path) if isinstance(event, Selected)]) == 2
+
+
+def test_resuming_under_the_same_budget_changes_nothing(tmp_path: Path) -> None:
+    for calls in (300, 700, 850):
+        folder = tmp_path / str(calls)
+        model = Model()
+        budget = op.Budget(steps=1, calls=calls)
+        first = op.optimize(task(), optimizer=model, scorer=model, budget=budget, run_dir=folder)
+        before = (folder / "events.jsonl").read_bytes()
+        again = op.optimize(task(), optimizer=model, scorer=model, budget=budget, run_dir=folder)
+        assert (folder / "events.jsonl").read_bytes() == before
+        assert again.verdict == first.verdict
+        larger = op.Budget(steps=1, calls=5000)
+        whole = op.optimize(task(), optimizer=model, scorer=model, budget=larger, run_dir=folder)
+        assert whole.test is not None
+        assert whole.test.n == 60
+
+
+def test_one_finalist_needs_no_dev_and_can_be_read(tmp_path: Path) -> None:
+    one = task()
+    one._start = ("Go.",)
+    result = op.optimize(one, optimizer=Model(), scorer=Model(), steps=0, run_dir=tmp_path)
+    assert "nothing better" in result.verdict
+    assert best_of(tmp_path).split == "train"
+
+
+class Broken(Model):
+    """Does not answer some questions of an instruction."""
+
+    def __init__(self, broken: str) -> None:
+        super().__init__()
+        self._broken = broken
+
+    async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
+        text = request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content
+        if "Your task is" not in text and re.search(self._broken, text):
+            raise BackendError("a 500")
+        return await super().generate(request, samples)
+
+
+@pytest.mark.parametrize("racing", [op.Racing(), None])
+def test_a_candidate_whose_calls_all_fail_has_failed_and_the_others_go_on(tmp_path: Path, racing: object) -> None:
+    result = search(Broken(r"Quality 0.9 of 2."), tmp_path, racing=racing)
+    by_text = {trial.text: trial.evaluation for trial in result.trajectory}
+    assert by_text["Quality 0.9 of 2."].status == "failed"
+    assert {each.status for text, each in by_text.items() if text != "Quality 0.9 of 2."} <= {"ok", "pruned"}
+    with pytest.raises(BackendError, match="a 500"):
+        search(Broken("train"), tmp_path / "all", racing=racing)
+
+
+def test_a_lower_score_can_be_the_better_one(tmp_path: Path) -> None:
+    lower = task()
+    lower.direction = "minimize"
+    result = search(Model([0.6, 0.5, 0.1, 0.55, 0.7, 0.8, 0.45, 0.65]), tmp_path, of=lower)
+    assert result.best is not None
+    assert result.best.text.startswith("Quality 0.1 ")
+    assert "is better than the baseline" in result.verdict
 
 
 def test_nothing_better_is_called_better(tmp_path: Path) -> None:
