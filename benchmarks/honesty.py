@@ -50,7 +50,7 @@ def search(real: Bits, gain: float, sizes: tuple[int, int, int], seed: int) -> d
     right = (rng.random(chance.shape) < chance).astype(float)
     train, dev, test = np.split(right, np.cumsum(sizes)[:2], axis=1)
     top = np.argsort(-train.mean(1), kind="stable")[:TOP]
-    winner = int(top[choose(train[top].tolist(), dev[top].tolist())])
+    winner = int(top[choose(dev[top].tolist())])
     leader = int(top[0])
     on_test = compare(test[winner].tolist(), test[0].tolist())
     naive = compare(train[leader].tolist(), train[0].tolist())
@@ -115,8 +115,8 @@ def choices(real: dict[str, Bits], searches: int) -> list[dict[str, float]]:
             drawn, by = base[rng.integers(len(base), size=train + dev)], rng.normal(0, 0.3, (CANDIDATES, 1))
             right = (rng.random((CANDIDATES, train + dev)) < expit(logit(drawn) + by)).astype(float)
             top = np.argsort(-right[:, :train].mean(1), kind="stable")[:TOP]
-            seen, fresh = right[top, :train], right[top, train:]
-            winners = (choose(seen.tolist(), fresh.tolist()), fresh.mean(1).argmax(), 0)
+            fresh = right[top, train:]
+            winners = (choose(right[top].tolist()), choose(fresh.tolist()), 0)
             scores.append([100 * expit(logit(base) + by[top[each]]).mean() for each in winners])
         both, dev_alone, train_alone = map(float, np.mean(scores, axis=0))
         found.append({"train": train, "dev": dev, "both": both, "dev_alone": dev_alone, "train_alone": train_alone})

@@ -160,7 +160,7 @@ async def _chosen(finals: _Finals, finalists: Sequence[Trial]) -> Final:
     if not pairs:
         return first
     dev = [goodness(task, each.outcomes) for _, each in pairs]
-    winner, evaluation = pairs[selection.choose([()] * len(dev), dev)]
+    winner, evaluation = pairs[selection.choose(dev)]
     return Final(winner, "dev", "", evaluation)
 
 

@@ -198,19 +198,16 @@ def _means(weights: "np.ndarray", leads: "np.ndarray", known: "np.ndarray") -> "
     return np.asarray(weights @ leads.T / np.maximum(weights @ known.T, 1))
 
 
-def choose(train: Sequence[Scores], dev: Sequence[Scores]) -> int:
-    """The winner among the top few: the best mean over train and dev together; of equal ones the first.
-
-    Dev alone is small: the two together find a winner that is a little better (benchmarks/honesty.py).
+def choose(scores: Sequence[Scores]) -> int:
+    """The place of the winner among the top few: the best mean; of equal ones the first.
 
     Args:
-        train: scores of the few on train (candidates x examples).
-        dev: their scores on dev, the same candidates in the same order.
+        scores: of the few on dev (candidates x examples), the better on train first.
 
     Raises:
         ValueError: there is no candidate to choose from.
     """
-    means = [mean([*first, *second]) for first, second in zip(train, dev, strict=True)]
+    means = list(map(mean, scores))
     return max(range(len(means)), key=means.__getitem__)
 
 

@@ -45,9 +45,11 @@ def run_folder(run: str, *marks: str) -> Path:
     Raises:
         UsageError: there is none.
     """
-    from optiprompt.resources import runs_folder
+    from optiprompt.resources import SWEEP, runs_folder
 
     for folder in (Path(run).expanduser(), runs_folder() / run):
         if any((folder / mark).is_file() for mark in marks or ("events.jsonl",)):
             return folder
+        if (folder / SWEEP).is_file():
+            raise UsageError(f"{run} is a sweep: name one of its runs, as `optiprompt runs` lists them")
     raise UsageError(f"no run {run!r} here or under {runs_folder()}: `optiprompt runs` lists them")

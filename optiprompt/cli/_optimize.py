@@ -130,11 +130,15 @@ def resume(
 def _single(plan: "Plan", run_dir: Path | None, display: Any, as_json: bool) -> None:
     """One run, and what the command says at its end."""
     from optiprompt.cli._sweep import show_own_table
+    from optiprompt.report.summary import show
 
     search = plan.search()
     result = _run(search, plan, run_dir, display)
-    _report(result, as_json)
-    show_own_table(plan, search.task, result, quiet=as_json)
+    if not as_json:
+        show(result)
+    table = show_own_table(plan, search.task, result, quiet=as_json)
+    if as_json:
+        print(json.dumps(_record(result) | table, ensure_ascii=False))
 
 
 def _run(search: "Search", plan: "Plan", run_dir: Path | None, display: Any) -> "Result":
@@ -160,14 +164,9 @@ class Interrupted(OptipromptError):
     exit_code = 130
 
 
-def _report(result: "Result", as_json: bool) -> None:
-    from optiprompt.report.summary import Best, best_of, show
+def _record(result: "Result") -> dict[str, Any]:
+    from optiprompt.report.summary import Best, best_of
 
-    if as_json and result.best is None:  # the budget was spent before anything had a score
-        print(
-            json.dumps({**dict.fromkeys(Best.__dataclass_fields__), "status": "finished", "run": str(result.run_dir)})
-        )
-    elif as_json:
-        print(json.dumps(asdict(best_of(result.run_dir or Path())), ensure_ascii=False))
-    else:
-        show(result)
+    if result.best is None:  # the budget was spent before anything had a score
+        return {**dict.fromkeys(Best.__dataclass_fields__), "status": "finished", "run": str(result.run_dir)}
+    return asdict(best_of(result.run_dir or Path()))

@@ -72,11 +72,22 @@ def resume_sweep(folder: Path, totals: dict[str, Any], display: Any, as_json: bo
     _search(replace(found, plan=plan), folder, display, as_json)
 
 
-def show_own_table(plan: "Plan", task: "Task", result: "Result", quiet: bool) -> None:
-    """Print the task's own table of a run and draw its curve, for tasks that have one; when quiet, only draw."""
+def show_own_table(plan: "Plan", task: "Task", result: "Result", quiet: bool) -> dict[str, Any]:
+    """Print the task's own table of a run and draw its curve, for tasks that have one; when quiet, only draw.
+
+    Returns:
+        The table as JSON values; empty where there is none.
+    """
     rows = task.table(plan.searcher, [result.trajectory])
-    if rows and result.run_dir:
-        _show(rows, task, result.run_dir, quiet)
+    if not rows or not result.run_dir:
+        return {}
+    pictures = _show(rows, task, result.run_dir, quiet)
+    return _table(rows, pictures)
+
+
+def _table(rows: "Sequence[Row]", pictures: Sequence[Path]) -> dict[str, Any]:
+    table = [{"name": row.name, "cells": dict(row.cells)} for row in rows]
+    return {"table": table, "pictures": [str(path) for path in pictures]}
 
 
 def _search(sweep: "Sweep", run_dir: Path | None, display: Any, as_json: bool) -> None:
@@ -132,8 +143,7 @@ def _report(sweep: "Sweep", task: "Task", ran: "Sequence[Ran]", folder: Path, as
         own = task.table(name, runs) if runs else ()
         rows = own or [Row(name, found[0].columns(task), tuple(tuple(each.curve()) for each in runs))]
         pictures = _show(rows, task, folder, as_json)
-        record["table"] = [{"name": row.name, "cells": dict(row.cells)} for row in rows]
-        record["pictures"] = [str(path) for path in pictures]
+        record |= _table(rows, pictures)
     if as_json:
         print(json.dumps(record, ensure_ascii=False))
         return
@@ -160,7 +170,11 @@ def _varied(given: list[str]) -> dict[str, tuple[Any, ...]]:
     varied: dict[str, tuple[Any, ...]] = {}
     for pair in given:
         name, equals, values = pair.partition("=")
-        [(name, listed)] = pairs("--vary", [f"{name}=[{values}]" if equals else pair]).items()
+        if not equals or not name.strip():
+            raise UsageError(f"--vary takes NAME=A,B,..., not {pair!r}")
+        if name.strip() == "seed":
+            raise UsageError("--vary seed: the seeds are SEED, SEED+1, ...: say how many with --repeats")
+        [(name, listed)] = pairs("--vary", [f"{name}=[{values}]"]).items()
         if name in varied:
             raise UsageError(f"--vary {name} is given twice: write all its values in one, {name}=A,B")
         models = name in ("optimizer", "scorer")

@@ -8,6 +8,7 @@ from typing import Any
 from optiprompt.api import Result
 from optiprompt.errors import RunError
 from optiprompt.events import Ended, Evaluated, Event, HeldOut, Selected, Started, Stepped
+from optiprompt.resources import SWEEP
 from optiprompt.store import in_use, read_events
 
 
@@ -111,7 +112,7 @@ class Listed:
     """One line of the list of runs.
 
     Attributes:
-        name: of the folder.
+        name: of the folder, within the runs folder.
         started: when, as ISO 8601 in UTC.
         status: as in `Best`.
         evaluations: unique candidates scored.
@@ -128,23 +129,25 @@ class Listed:
 
 
 def listed(runs: Path) -> list[Listed]:
-    """The runs in a folder, newest first; a damaged one is listed as such."""
-    found = [_listed(path.parent) for path in runs.glob("*/events.jsonl")]
+    """The runs in a folder, those of its sweeps included, newest first; a damaged one is listed as such."""
+    in_sweeps = [path for sweep in runs.glob(f"*/{SWEEP}") for path in sweep.parent.rglob("events.jsonl")]
+    found = [_listed(path.parent, runs) for path in [*runs.glob("*/events.jsonl"), *in_sweeps]]
     return sorted(found, key=lambda each: each.started, reverse=True)
 
 
-def _listed(folder: Path) -> Listed:
+def _listed(folder: Path, runs: Path) -> Listed:
+    name = folder.relative_to(runs).as_posix()
     try:
         events = read_events(folder)
     except RunError as error:
-        return Listed(folder.name, "", "damaged", 0, None, str(error))
+        return Listed(name, "", "damaged", 0, None, str(error))
     evaluations = sum(isinstance(event, Evaluated) for event in events)
     started = events[0].time if events else ""
     try:
         best = best_of(folder)
     except RunError:
-        return Listed(folder.name, started, status_of(folder, events), evaluations, None, "")
-    return Listed(folder.name, started, best.status, evaluations, best.score, best.text)
+        return Listed(name, started, status_of(folder, events), evaluations, None, "")
+    return Listed(name, started, best.status, evaluations, best.score, best.text)
 
 
 def _score(event: Evaluated | HeldOut) -> float:

@@ -104,10 +104,10 @@ def test_the_baseline_itself_may_be_the_best() -> None:
     assert (found.difference, found.better) == (0.0, False)
 
 
-def test_the_winner_is_the_best_over_train_and_dev() -> None:
-    assert choose([[1, 1, 0, 0], [1, 1, 1, 0]], [[1, 1], [1, 0]]) == 0  # level: the first
-    assert choose([[1, 1, 0, 0], [1, 1, 1, 0]], [[0, 1], [1, None]]) == 1
-    assert choose([[None], [0]], [[], []]) == 0
+def test_the_winner_has_the_best_mean_and_of_equal_ones_comes_first() -> None:
+    assert choose([[1, 0], [0, 1]]) == 0
+    assert choose([[0, 1], [1, None]]) == 1
+    assert choose([[None], [0]]) == 0
 
 
 def test_a_clear_win_is_said_in_words_with_its_selection_bias() -> None:

@@ -207,7 +207,7 @@ REFUSED = [
     (["--vary", "max-evaluations=20,few"], "max-evaluations takes a whole number, not 'few'"),
     (["--vary", "steps=2,-1"], "steps must be at least 0"),
     (["--vary", "shown="], "give values, shown=A,B"),
-    (["--vary", "shown"], "KEY=VALUE"),
+    (["--vary", "shown"], "NAME=A,B"),
     (["--vary", "shown=5,5"], "5 twice"),
     (["--vary", "shown=5", "--vary", "shown=6"], "shown is given twice"),
     ([], "--vary"),
