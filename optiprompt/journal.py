@@ -34,7 +34,6 @@ class Journal:
         self.records = _recover(path)
         self._file = path.open("ab")
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
-        self._deferred: list[bytes] = []
         self._flush: asyncio.Task[None] | None = None
         # One thread: a slow disk must not hold up the event loop. It is started by the first commit.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="optiprompt-journal")
@@ -43,11 +42,6 @@ class Journal:
         """Write one record. It survives the end of this process; with `durable`, of the machine too (fsync)."""
         self.records.append(record)
         self._write(_line(record), durable)
-
-    def defer(self, record: Record) -> None:
-        """Write one record with the next ones that are committed, or at the end: cheap, but a crash may lose it."""
-        self.records.append(record)
-        self._deferred.append(_line(record))
 
     async def commit(self, records: Sequence[Record]) -> None:
         """Write records durably, sharing one fsync with all others that come within some milliseconds."""
@@ -64,10 +58,9 @@ class Journal:
         while self._waiting:
             await asyncio.sleep(GROUP_SECONDS)
             batch, self._waiting = self._waiting, []
-            deferred, self._deferred = self._deferred, []
             error = None
             try:
-                data = b"".join([*deferred, *(line for line, _ in batch)])
+                data = b"".join(line for line, _ in batch)
                 await loop.run_in_executor(self._writer, self._write, data, True)
             except RunError as raised:
                 error = raised
@@ -99,9 +92,9 @@ class Journal:
         """Write what still waits, and close the file."""
         self._writer.shutdown()
         try:
-            if self._waiting or self._deferred:
-                self._write(b"".join([*self._deferred, *(line for line, _ in self._waiting)]), durable=True)
-                self._waiting, self._deferred = [], []
+            if self._waiting:
+                self._write(b"".join(line for line, _ in self._waiting), durable=True)
+                self._waiting = []
         finally:
             with self._told():  # what could not be written before is tried again
                 self._file.close()

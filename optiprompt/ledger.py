@@ -1,8 +1,8 @@
 """What a run spent before it was resumed, from its own files.
 
-Beside the replies, replies.jsonl holds a record `{"sent": BACKEND}` for each request, written before it is sent: those
-that failed, or whose answer a crash cut off, count too. `{"working": TIME, "events": N}` says when a part of the run
-began and how many events there were then.
+Where calls are limited, replies.jsonl holds a record `{"sent": BACKEND}` for each request, written before it is sent:
+those that failed, or whose answer a crash cut off, count too. Else the calls of the replies count.
+`{"working": TIME, "events": N}` says when a part of the run began and how many events there were then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,13 +48,17 @@ def spent_before(records: Sequence[Record], events: Sequence[Event]) -> Spent:
     """
     spent = Spent()
     began: dict[int, str] = {}
+    answered = 0
     for record in records:
         if "sent" in record:
             spent.calls += 1
         elif "working" in record:
             began[record["events"]] = record["working"]
         elif "reply" in record:
-            spent.add(record["backend"], Usage(**record["reply"]["usage"]))
+            usage = Usage(**record["reply"]["usage"])
+            spent.add(record["backend"], usage)
+            answered += usage.calls
+    spent.calls = max(spent.calls, answered)
     spent.seconds = _worked(events, began)
     return spent
 

@@ -216,11 +216,7 @@ class Meter:
 
     def _count(self, backend: str) -> None:
         self._spent.calls += 1
-        if self._journal is None:
-            return
-        if self._budget.calls is None:
-            self._journal.defer({"sent": backend})
-        else:
+        if self._journal is not None and self._budget.calls is not None:
             self._journal.append({"sent": backend})
 
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from optiprompt.backends._around import Around
 from optiprompt.backends._recorded import clean
 from optiprompt.backends.base import Backend, Reply, Request
-from optiprompt.cache import Entry, ReplyCache
+from optiprompt.cache import ReplyCache
 from optiprompt.candidate import Usage
 from optiprompt.errors import BudgetSpent
 from optiprompt.threads import in_thread
 
-GROUP_SECONDS = 0.05
+GROUP_SECONDS = 1.0  # what a crash loses of it is in the run's own journal
 
 # Made once: json.dumps with settings makes an encoder for each call.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -59,7 +59,7 @@ class Cached(Around):
         return [replies[sample] for sample in samples]
 
     def _keep(self, keys: Mapping[int, bytes], replies: Mapping[int, Reply]) -> None:
-        self._cache.put([(keys[s], self.name, _json(reply)) for s, reply in replies.items() if reply.finish == "stop"])
+        self._cache.put([(keys[s], self.name, reply) for s, reply in replies.items() if reply.finish == "stop"])
 
     async def aclose(self) -> None:
         """Write what waits, and close the backend; the cache belongs to the run."""
@@ -70,8 +70,8 @@ class Cached(Around):
         if self._whom is None:
             # It may fetch a model's weights. Not under a lock: that lets one at a time go on, and breaks their group.
             self._whom = asyncio.create_task(in_thread(self._identity))
-        asked = request.digest(self.name, await asyncio.shield(self._whom))
-        return {sample: hashlib.sha256(f"{asked}/{sample}".encode()).digest() for sample in samples}
+        whom, asked = await asyncio.shield(self._whom), request.digest(self.name)
+        return {sample: hashlib.sha256(f"{whom}\n{asked}/{sample}".encode()).digest() for sample in samples}
 
 
 class GroupedCache:
@@ -87,7 +87,7 @@ class GroupedCache:
         self._reading = asyncio.Lock()
         self._wanted: set[bytes] = set()
         self._lookup: asyncio.Task[dict[bytes, bytes]] | None = None
-        self._waiting: list[Entry] = []
+        self._waiting: list[tuple[bytes, str, Reply]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writes: set[asyncio.Future[None]] = set()
 
@@ -104,7 +104,7 @@ class GroupedCache:
             wanted, self._wanted, self._lookup = self._wanted, set(), None
             return await asyncio.get_running_loop().run_in_executor(None, self._cache.get, wanted)
 
-    def put(self, entries: Sequence[Entry]) -> None:
+    def put(self, entries: Sequence[tuple[bytes, str, Reply]]) -> None:
         """Keep replies; nobody waits for it."""
         self._waiting += entries
         if self._timer is None and self._waiting:
@@ -113,9 +113,12 @@ class GroupedCache:
     def _write(self) -> None:
         self._timer = None
         entries, self._waiting = self._waiting, []
-        write = asyncio.get_running_loop().run_in_executor(None, self._cache.add, entries)
+        write = asyncio.get_running_loop().run_in_executor(None, self._add, entries)
         self._writes.add(write)
         write.add_done_callback(self._writes.discard)
+
+    def _add(self, entries: Sequence[tuple[bytes, str, Reply]]) -> None:
+        self._cache.add([(key, name, _json(reply)) for key, name, reply in entries])
 
     async def flush(self) -> None:
         """Wait until all that was put is written."""

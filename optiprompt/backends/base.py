@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from optiprompt.candidate import Usage
@@ -66,10 +67,18 @@ class Request:
         """The name of this request to this backend: 16 hex digits of a SHA-256."""
         return self.digest(backend)[:16]
 
-    def digest(self, *whom: str) -> str:
-        """The SHA-256 of the request and of who is asked, in hex."""
-        text = _sorted([*whom, self.to_json()])
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    def digest(self, backend: str) -> str:
+        """The SHA-256 of this request to this backend, in hex."""
+        try:
+            return _digest(self, backend)
+        except TypeError:  # a grammar that holds a schema cannot be looked up by its value
+            return _digest.__wrapped__(self, backend)
+
+
+@lru_cache(maxsize=1024)  # the journal and the cache ask one after the other
+def _digest(request: Request, backend: str) -> str:
+    text = _sorted([backend, request.to_json()])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def ranks(backend: object) -> bool:
