@@ -31,6 +31,16 @@ _SPACES = re.compile(r"\s+")
 _OPERATORS = re.compile(r" ([+*/^]) |(?<=\d) ([-\u2013]) (?=[\d(])|(?<=[(]) | (?=[)])")
 _COMMON_WORDS = "the a an of in on at to is are was were be by for from and or not it its with as than that this"
 _COMMON = frozenset(_COMMON_WORDS.split())
+_ORDINALS = "first second third fourth fifth sixth seventh".split()
+_DEGREE = re.compile(
+    rf"\b(?:{'|'.join(_ORDINALS)}|last|left|leftmost|right|rightmost|top|bottom|middle|most|least|(?:old|new|cheap|tall|"
+    r"short|young|fast|slow|long|heavi|light|big|larg|small|high|low|earli|lat)est)\b"
+)
+_END_PLACE = re.compile(r"\b(?:first from|far|extreme) (left|right)\b")
+_NO_DEGREE = re.compile(
+    r"\bmost (?:likely|probably)\b|\bat (?:least|most|last)\b|^first,|\bright (?:answer|option|choice)\b"
+)
+_PARTS = re.compile(r"[,;]| and | while ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,25 @@ class Options:
 
     def hinted_in(self, text: str) -> list[str]:
         """The options of which a text holds all words, or all those that tell them from options made alike."""
+        keys = self._hinted_in(text)
+        fitting = [key for key in keys if self._fits_degree(key, text)]
+        if len(keys) > 1 and fitting == keys and any(_degrees(option.text) for option in self.items):
+            parts = _PARTS.split(text)
+            return [key for part in parts for key in self._hinted_in(part) if self._fits_degree(key, part)]
+        return fitting
+
+    def _fits_degree(self, key: str, text: str) -> bool:
+        """Whether a text with words for a place or degree ("second", "leftmost") has those of an option that has some."""
+        mine = _degrees(next(option.text for option in self.items if option.key == key))
+        said = _degrees(text)
+        if not mine or not said or mine <= said:
+            return True
+        if "last" in mine and len(self.items) <= len(_ORDINALS):
+            said = {"last" if word == _ORDINALS[len(self.items) - 1] else word for word in said}
+        said = {f"{word}most" if f"{word}most" in mine else word for word in said}
+        return said <= mine and said & set(_ORDINALS) == mine & set(_ORDINALS)
+
+    def _hinted_in(self, text: str) -> list[str]:
         words = set(_words(text))
         bags = {option.key: set(_words(option.text)) - _COMMON for option in self.items}
         whole = [key for key, bag in bags.items() if bag and bag <= words]
@@ -209,6 +238,10 @@ def _places(text: str, part: str) -> list[tuple[int, int]]:
             places.append((start, end))
         start = text.find(part, end if not inside else start + 1)
     return places
+
+
+def _degrees(text: str) -> set[str]:
+    return set(_DEGREE.findall(_NO_DEGREE.sub(" ", _END_PLACE.sub(r"\1most", text))))
 
 
 def _words(text: str) -> list[str]:
