@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from optiprompt.graders._asked import asked_person, asked_word
+from optiprompt.graders._degrees import PARTS, TO_LAST, degrees, fits
 from optiprompt.graders._numbers import Number, parse
 from optiprompt.graders._text import fold, plain
 
@@ -40,16 +41,6 @@ _SPACES = re.compile(r"\s+")
 _OPERATORS = re.compile(r" ([+*/^]) |(?<=\d) ([-\u2013]) (?=[\d(])|(?<=[(]) | (?=[)])")
 _COMMON_WORDS = "the a an of in on at to is are was were be by for from and or not it its with as than that this"
 _COMMON = frozenset(_COMMON_WORDS.split())
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
-_DEGREE = re.compile(
-    rf"\b(?:{'|'.join(ORDINALS)}|last|left|leftmost|right|rightmost|top|bottom|middle|most|least|(?:old|new|cheap|tall|"
-    r"short|young|fast|slow|long|heavi|light|big|larg|small|high|low|earli|lat)est)\b"
-)
-_END_PLACE = re.compile(r"\b(?:first from|far|extreme) (left|right)\b")
-_NO_DEGREE = re.compile(
-    r"\bmost (?:likely|probably)\b|\bat (?:least|most|last)\b|^first,|\bright (?:answer|option|choice)\b"
-)
-_PARTS = re.compile(r"[,;]| and | while ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +104,11 @@ class Options:
         found: list[Mention] = []
         for option in self.items:
             if option.text:
-                found += [Mention(option.key, start, end, False) for start, end in _places(text, option.text)]
+                found += [
+                    Mention(option.key, start, end, False)
+                    for start, end in _places(text, option.text)
+                    if not TO_LAST.match(text, end)
+                ]
         found.sort(key=lambda mention: (mention.start, -mention.end))
         kept: list[Mention] = []
         for mention in found:
@@ -126,21 +121,14 @@ class Options:
         """The options of which a text holds all words, or all those that tell them from options made alike."""
         keys = [key for key in self._hinted_in(text) if self._in_order(key, text)] or self._loosely_in(text)
         fitting = [key for key in keys if self._fits_degree(key, text)]
-        if len(keys) > 1 and fitting == keys and any(_degrees(option.text) for option in self.items):
-            parts = _PARTS.split(text)
+        if len(keys) > 1 and fitting == keys and any(degrees(option.text) for option in self.items):
+            parts = PARTS.split(text)
             return [key for part in parts for key in self._hinted_in(part) if self._fits_degree(key, part)]
         return fitting
 
     def _fits_degree(self, key: str, text: str) -> bool:
-        """Whether a text with words for a place or degree ("second", "leftmost") has those of the option."""
-        mine = _degrees(next(option.text for option in self.items if option.key == key))
-        said = _degrees(text)
-        if not mine or not said or mine <= said:
-            return True
-        if "last" in mine and len(self.items) <= len(ORDINALS):
-            said = {"last" if word == ORDINALS[len(self.items) - 1] else word for word in said}
-        said = {f"{word}most" if f"{word}most" in mine else word for word in said}
-        return said <= mine and said & set(ORDINALS) == mine & set(ORDINALS)
+        option = next(option.text for option in self.items if option.key == key)
+        return fits(option, text, len(self.items))
 
     def _in_order(self, key: str, text: str) -> bool:
         """Whether a text has the two times of an option such as `3pm to 4pm` in their order."""
@@ -277,10 +265,6 @@ def _places(text: str, part: str) -> list[tuple[int, int]]:
             places.append((start, end))
         start = text.find(part, end if not inside else start + 1)
     return places
-
-
-def _degrees(text: str) -> set[str]:
-    return set(_DEGREE.findall(_NO_DEGREE.sub(" ", _END_PLACE.sub(r"\1most", text))))
 
 
 def _singular(text: str) -> str:

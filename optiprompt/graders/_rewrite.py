@@ -3,7 +3,8 @@
 import re
 
 from optiprompt.graders._asked import of_person, with_asked
-from optiprompt.graders._choices import ORDINALS, Options, ranged
+from optiprompt.graders._choices import Options, ranged
+from optiprompt.graders._degrees import ORDINALS
 
 _NOT_PLAIN = re.compile(r"[.!?;](?:\s|$)")
 _PAIR_NOUNS = r"|statement|sentence|phrase|one(?= is\b| has\b|[.!]*$)"
