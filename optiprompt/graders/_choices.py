@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
+from optiprompt.graders._asked import asked_person, asked_word
+from optiprompt.graders._degrees import PARTS, TO_LAST, degrees, fits
 from optiprompt.graders._numbers import Number, parse
 from optiprompt.graders._text import fold, plain
 
@@ -25,6 +27,14 @@ _DATES = re.compile(
     rf"\b(?P<year3>\d{{4}})-(?P<month3>\d\d)-(?P<day3>\d\d)\b"
 )
 _TIME = re.compile(r"(\d)(?::00)? ?([ap])\.?m\b\.?")
+_FIRST_MARK = re.compile(r"\n\s*\(?[Aa][).:]")
+_RANGE = re.compile(
+    r"\b(\d{1,2}(?::\d\d)?) ?([ap])\.?m\b\.?(?: ?- ?| (?:to|until|till|(and)) )(\d{1,2}(?::\d\d)?) ?([ap])\.?m\b"
+)
+_NONE = re.compile(
+    r"\bnone of (?:above|these|(?:options|choices|answers)(?=[.! ]*$))(?: (?:options|choices|answers)\b)?"
+)
+_EITHER = re.compile(r"[^\W\d_]+ or [^\W\d_]+")
 _ZEROS = re.compile(r"\b0+(?=\d+/)|(?<=/)0+(?=\d+/)")
 _ARTICLES = re.compile(r"\b(?:the|an?)\s(?=\s*\S)")
 _SPACES = re.compile(r"\s+")
@@ -61,11 +71,17 @@ class Options:
         items: in the question's order.
         lettered: whether letters name them.
         stem: the last words of a question that an option completes: `bob has`.
+        asked: the word for what a question asks for: `sarcastic`.
+        person: whose thing a question asks for: `bob`.
+        others: the other names in such a question.
     """
 
     items: tuple[Option, ...] = ()
     lettered: bool = True
     stem: str = ""
+    asked: str = ""
+    person: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def numeric(self) -> bool:
@@ -88,7 +104,11 @@ class Options:
         found: list[Mention] = []
         for option in self.items:
             if option.text:
-                found += [Mention(option.key, start, end, False) for start, end in _places(text, option.text)]
+                found += [
+                    Mention(option.key, start, end, False)
+                    for start, end in _places(text, option.text)
+                    if not TO_LAST.match(text, end)
+                ]
         found.sort(key=lambda mention: (mention.start, -mention.end))
         kept: list[Mention] = []
         for mention in found:
@@ -99,6 +119,35 @@ class Options:
 
     def hinted_in(self, text: str) -> list[str]:
         """The options of which a text holds all words, or all those that tell them from options made alike."""
+        keys = [key for key in self._hinted_in(text) if self._in_order(key, text)] or self._loosely_in(text)
+        fitting = [key for key in keys if self._fits_degree(key, text)]
+        if len(keys) > 1 and fitting == keys and any(degrees(option.text) for option in self.items):
+            parts = PARTS.split(text)
+            return [key for part in parts for key in self._hinted_in(part) if self._fits_degree(key, part)]
+        return fitting
+
+    def _fits_degree(self, key: str, text: str) -> bool:
+        option = next(option.text for option in self.items if option.key == key)
+        return fits(option, text, len(self.items))
+
+    def _in_order(self, key: str, text: str) -> bool:
+        """Whether a text has the two times of an option such as `3pm to 4pm` in their order."""
+        first, to, last = next(option.text for option in self.items if option.key == key).partition(" to ")
+        return not (to and first[:1].isdigit() and last[:1].isdigit()) or 0 <= text.find(first) < text.rfind(last)
+
+    def _loosely_in(self, text: str) -> list[str]:
+        """The options that a text names in the singular or, where several are `x or y`, by one of their words."""
+        pairs = sum(bool(_EITHER.fullmatch(option.text)) for option in self.items) > 1
+        said = f" {_singular(text)} "
+        keys = []
+        for option in self.items:
+            forms = [option.text, *(option.text.split(" or ") if pairs and _EITHER.fullmatch(option.text) else [])]
+            named = [_singular(form) for form in forms]
+            if any(said == f" {form} " or (pairs and f" {form} " in said) for form in named if form):
+                keys.append(option.key)
+        return keys
+
+    def _hinted_in(self, text: str) -> list[str]:
         words = set(_words(text))
         bags = {option.key: set(_words(option.text)) - _COMMON for option in self.items}
         whole = [key for key, bag in bags.items() if bag and bag <= words]
@@ -123,7 +172,9 @@ def read_options(question: str) -> Options:
         run = max((_lettered(part, form) for form in _FORMS), key=len)
         if run:
             items = tuple(_option(letter, _trimmed(text)) for letter, text in run)
-            return Options(items, stem=" ".join(stem))
+            asking = before or _FIRST_MARK.split(question)[0]
+            person, others = asked_person(asking)
+            return Options(items, True, " ".join(stem), asked_word(asking), person, others)
     return from_texts(_DASHED.findall(behind)) if before else Options()
 
 
@@ -139,9 +190,14 @@ def simple(text: str) -> str:
 
 def simplify(folded: str) -> str:
     """Folded text with one form for spaces, dates, times and articles."""
-    text = _TIME.sub(r"\1\2m", _DATES.sub(_as_numbers, folded))
-    text = _SPACES.sub(" ", _ARTICLES.sub("", _ZEROS.sub("", text))).strip()
+    text = _TIME.sub(r"\1\2m", ranged(_DATES.sub(_as_numbers, folded)))
+    text = _NONE.sub("none of these", _SPACES.sub(" ", _ARTICLES.sub("", _ZEROS.sub("", text))).strip())
     return _OPERATORS.sub(lambda sign: sign[1] or sign[2] or "", text)
+
+
+def ranged(folded: str) -> str:
+    """Folded text with one form for spans of time: `3pm to 4pm`."""
+    return _RANGE.sub(lambda span: f"{span[1]}{span[2]}m {span[3] or 'to'} {span[4]}{span[5]}m", folded)
 
 
 def unpunctuated(text: str) -> str:
@@ -209,6 +265,11 @@ def _places(text: str, part: str) -> list[tuple[int, int]]:
             places.append((start, end))
         start = text.find(part, end if not inside else start + 1)
     return places
+
+
+def _singular(text: str) -> str:
+    words = (re.sub(r"(?<=\w\w)ies$", "y", word) for word in re.findall(r"[^\W_]+", text))
+    return " ".join(re.sub(r"(?<=\w\w)(?<![sui])s$", "", word) for word in words)
 
 
 def _words(text: str) -> list[str]:

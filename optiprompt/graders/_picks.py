@@ -5,6 +5,7 @@ import re
 from optiprompt.graders._choices import Mention, Options, simplify, unpunctuated
 from optiprompt.graders._final import HEDGE, Hedge
 from optiprompt.graders._numbers import Number, same, scan
+from optiprompt.graders._rewrite import shortened
 from optiprompt.graders._sums import NumberReader
 from optiprompt.graders._text import fold, plain, statement_end
 from optiprompt.graders._truth import TruthReader, truth_of
@@ -66,10 +67,9 @@ _OR = re.compile(r"\bor\b")
 _SAYS = re.compile(r" (?:is|are|was|has|does|would|sets|means|refers|describes|says|only|cannot|contains)\b")
 _RIGHT = re.compile(r"[)\"']? (?:is|must be|should be) (?:the )?(?:only |most )?(?:correct|right|best|better|answer)\b")
 _GOES_ON = re.compile(r"\w|[.,/]\d")
-_ORDINALS = "first second third fourth fifth sixth seventh"
-_NOT_PLAIN = re.compile(r"[.!?;](?:\s|$)")
 _UNIT = re.compile(r"(?: ?%| [a-z/]+){0,2}?(?=,? or\b)|")
 _OPENS = re.compile(r"[\s\"')]*(?:$|[.,;:!]|- |because\b|since\b|as\b)")
+_WHY = re.compile(r"[ ,)]*(?:because|since)\b")
 _RETRACTS = re.compile(r"\b(?:wait|actually|oops|scratch that|correction)\b")
 
 
@@ -88,16 +88,8 @@ class ChoiceReader:
         self.plain_texts = {option.key: plain(fold(option.raw)).strip(" .") for option in options.items}
 
     def shorten(self, text: str) -> str:
-        """A cleaned reply with letters for "the second option" and for options whose texts hold sentence ends."""
-        if not self.options.lettered:
-            return text
-        for key, ordinal in zip(self.by_key, _ORDINALS.split(), strict=False):
-            if ordinal in text:
-                text = re.sub(rf"\b{ordinal} (?:option|choice)\b", f"option {key}", text)
-        for key, said in sorted(self.plain_texts.items(), key=lambda item: -len(item[1])):
-            if _NOT_PLAIN.search(said):
-                text = text.replace(said, f"({key})").replace(f"({key}) ({key})", f"({key})")
-        return text
+        """A cleaned reply in a shorter form that names options by letters."""
+        return shortened(text, self.options, self.plain_texts) if self.options.lettered else text
 
     def lead(self, text: str) -> str | Hedge | None:
         head = text[:400]
@@ -154,6 +146,8 @@ class ChoiceReader:
         text = simplify(sentence)
         if whole := [option.key for option in self.options.items if option.text == unpunctuated(text)]:
             return whole[0]
+        if only := [o.key for o in self.options.items if o.text == f"{unpunctuated(text)} only"]:
+            return only[0]
         texts = [m for m in self.options.texts_in(text) if not _negated(text, m) and self._speaks(m)]
         if texts:
             return self._settle(text, texts)
@@ -228,6 +222,8 @@ class ChoiceReader:
     def _wavers(self, key: str, rest: str) -> bool:
         """Whether another option is offered beside the one just named."""
         end = statement_end(rest[:200])
+        if (why := _WHY.match(rest)) and key not in {mention.key for mention in self._letters(rest[why.end() :])}:
+            end = why.start()
         places = [match.end() for match in (_JOIN.match(rest, 0, end), _OTHERWISE.search(rest, 0, end)) if match]
         offered = [self._first(rest, place, strict=True, numbers=True) for place in places]
         other = next((mention for mention in offered if mention), None)
@@ -260,6 +256,8 @@ class ChoiceReader:
         right = {mention.key for mention in mentions if _RIGHT.match(text, mention.end)}
         if len(right) == 1:
             return right.pop()
+        if (word := self.options.asked) and (named := self._said_to_be(word, text, mentions)):
+            return named
         if stem := self.options.stem:
             completed = {m.key for m in mentions if text.endswith(f"{stem} ", 0, m.start)}
             if len(completed) == 1:
@@ -271,6 +269,20 @@ class ChoiceReader:
             if last:
                 return HEDGE
         return HEDGE
+
+    def _said_to_be(self, word: str, text: str, mentions: list[Mention]) -> str:
+        """The one option of which a text says what the question asks for: "the youngest is Ann"."""
+        if text.count(word) != 1:
+            return ""
+        behind = re.compile(rf" (?:is|was) (?:the )?{word}\b(?! than\b)")
+        before = re.compile(rf"\b{word}(?: [a-z]+)? (?:is|was) (?:the )?[(\"']?$")
+        keys = {
+            mention.key
+            for mention in mentions
+            if behind.match(text, mention.end) or before.search(text[max(0, mention.start - 60) : mention.start])
+        }
+        wavers = any(self._wavers(mention.key, text[mention.end :]) for mention in mentions if mention.key in keys)
+        return keys.pop() if len(keys) == 1 and not wavers else ""
 
 
 _RATHER = re.compile(r", (?:and |but )?not | (?:and|but) not |,? (?:rather than|instead of|unlike) ")
