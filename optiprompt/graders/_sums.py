@@ -49,6 +49,9 @@ _EITHER = re.compile(
     r"(?: [a-z'%-]+){0,2},? ?\(?(?<![a-z])(?:or|and/or)(?: (?:maybe|perhaps|possibly|even|about|is it))? $|"
     r"(?: [a-z'-]+)? (?:to|through) $|-$"
 )
+_OPENS = re.compile(r"[\s\"'(*-]*(?:a )?$")
+_HEADS = re.compile(r"(?: [a-z'-]+){0,3} ?(?P<colon>:)|(?: [a-z'-]+){1,3}(?:,| -) ")
+_COUNTS = re.compile(r"(?: [a-z'-]+){1,3}(?:, and |,? and |, )|(?: [a-z'-]+){1,3}[\s.,]*$")
 _REASON = re.compile(r",? (because|since|as long as|if|whenever)\b")
 _PRONOUN_BEFORE = re.compile(r"\b(?:this|that|each|every|which|no|any|the|another|last|easy|good|some|every)[ ]$")
 
@@ -116,6 +119,8 @@ def _weigh(text: str, found: list[Found]) -> Number | None:
     """The number that a clause without an equals sign is about: its total, its verb's object, or its last."""
     if len(found) == 1:
         return found[0].number
+    if _is_headed(text, found):
+        return found[0].number
     added = {n.start for pair in pairwise(found) if _ADDED.fullmatch(text, pair[0].end, pair[1].start) for n in pair}
     listed = {
         n.start
@@ -135,6 +140,24 @@ def _weigh(text: str, found: list[Found]) -> Number | None:
     plain = [n for n in alone if text[n.start] == "$" or not _IN_PHRASE.search(_before(text, n))]
     best = totals or objects or subjects or plain or alone
     return best[-1].number if best else None
+
+
+def _is_headed(text: str, found: list[Found]) -> bool:
+    """Whether the first number opens the clause and the others count what it is made of: `8 fruits: 5 figs, 3 pears`.
+
+    Behind a colon a list of smaller counts is enough; behind a comma they must add up.
+    """
+    first, rest = found[0], found[1:]
+    head = _HEADS.match(text, first.end)
+    if not head or not _OPENS.match(text[: first.start]) or head.end() > rest[0].start or "$" in text:
+        return False
+    listed = all(_COUNTS.fullmatch(text, left.end, right.start) for left, right in pairwise(rest))
+    if not listed or text[head.end() : rest[0].start].strip():
+        return False
+    whole, parts = first.number.values[0], [n.number.values[0] for n in rest]
+    if len(parts) < 2 or max(parts) > whole:
+        return False
+    return sum(parts) == whole or bool(head["colon"] and _COUNTS.match(text, rest[-1].end))
 
 
 def _behind_equals(text: str, found: list[Found], start: int) -> Number | None:
