@@ -182,7 +182,7 @@ def _published_kind(target: str, question: str) -> Kind:
     folded = fold(target.rpartition("####")[2]).strip()
     if truth_of(folded) is not None and not folded.isdigit():
         return "boolean"
-    if _numbers.parse(folded):
+    if _numbers.parse(folded) and "^" not in folded:
         return "number"
     return "choice" if "(A)" in question and "(B)" in question else "text"
 

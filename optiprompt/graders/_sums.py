@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 from optiprompt.graders._final import HEDGE, Hedge
-from optiprompt.graders._numbers import Found, Number, same, scan
+from optiprompt.graders._numbers import Found, Number, parse, same, scan
 
 _FILLER = re.compile(
     r"(?:[\s:=~≈\"'(\[$]|(?:that|therefore|thus|hence|so|simply|just|exactly|precisely|about|approximately|approx|"
@@ -12,6 +12,8 @@ _FILLER = re.compile(
     r"only|equal|equals|to|a|an|total|of|sum|the|is|are|it|it's|now|also|be|would|there|final|answer|"
     r"[xyzn](?= ?=))\b\.?)*"
 )
+_IN_WORDS = re.compile(r"(half a dozen|a dozen|(?:a )?half)[ .!$)\"']*$")
+_SPELT = {"half a dozen": "6", "a dozen": "12", "half": "1/2", "a half": "1/2"}
 _LIST_NUMBER = re.compile(r"(?:step )?\d{1,2}[.):] +(?=\S*[a-z])")
 _OPERATOR = re.compile(r" ?(?:[-+*/^]|plus|minus|times|divided by) ?[-$(]?\d")
 _SUM = re.compile(r"(?: [a-z/]+){0,3} [-+*/] [^=\n]{0,60}=")
@@ -65,6 +67,8 @@ class NumberReader:
     def lead(self, text: str) -> Number | Hedge | None:
         line = text[:200].split("\n")[0]
         filler = _FILLER.match(line)
+        if spelt := _spelt(line) or (_spelt(line[filler.end() :]) if filler else None):
+            return spelt
         found = self._numbers(line)
         if not found or not filler or found[0].start > filler.end():
             return None
@@ -83,6 +87,8 @@ class NumberReader:
 
     def whole(self, text: str) -> Number | Hedge | None:
         bare = text.lstrip(" \"'([").rstrip(" .!\"')]")
+        if spelt := _spelt(bare):
+            return spelt
         found = self._numbers(bare) if len(bare) < 60 else []
         return found[0].number if len(found) == 1 and (found[0].start, found[0].end) == (0, len(bare)) else None
 
@@ -113,6 +119,12 @@ class NumberReader:
         if equals:
             return _behind_equals(text, found, equals[-1])
         return _weigh(text, found)
+
+
+def _spelt(text: str) -> Number | None:
+    """The number of a text that is `half` or `a dozen`; inside a sentence these need not be a number."""
+    spelt = _IN_WORDS.match(text)
+    return parse(_SPELT[spelt[1]]) if spelt else None
 
 
 def _weigh(text: str, found: list[Found]) -> Number | None:

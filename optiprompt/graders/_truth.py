@@ -17,6 +17,10 @@ _PAIR = re.compile(
     r"implausible|1)\s*(?:or|/)\s*"
     r"(?:yes|true|valid|plausible|0))\b"
 )
+_SUPPOSED = re.compile(
+    r"(?<!is )(?<!\bas )(?<!be )(?<!not )\ban? (?:deductively |logically )?(?:in)?valid (?:argument|inference|"
+    r"deduction|syllogism) (?:would|could|might|must|should|can|cannot|needs|requires|has|is one|does)\b"
+)  # not this argument
 _EITHER = " \x00 "  # stands for "yes or no"
 _ASKS = re.compile(r"\s*\x00[\s)\"']*(?:$|[.,;:!?\n])")
 _RETRACTS = re.compile(r"\b(?:wait|actually|oops|scratch that|correction)\b")
@@ -144,8 +148,8 @@ class TruthReader:
 
 
 def _paired(text: str) -> str:
-    """With "yes or no" and the like, which asks instead of answering, set aside."""
-    return _PAIR.sub(_EITHER, text)
+    """With "yes or no" and the like, which asks instead of answering, and arguments in general set aside."""
+    return _SUPPOSED.sub(" ", _PAIR.sub(_EITHER, text))
 
 
 def _is_evaluated(text: str, start: int) -> bool:
