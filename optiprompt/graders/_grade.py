@@ -10,6 +10,7 @@ from optiprompt.graders import _lists, _numbers, _plain, _reference
 from optiprompt.graders._choices import Option, Options, read_options
 from optiprompt.graders._final import final_answer
 from optiprompt.graders._picks import ChoiceReader
+from optiprompt.graders._stated import Statements
 from optiprompt.graders._sums import NumberReader
 from optiprompt.graders._text import clean, fold
 from optiprompt.graders._truth import TruthReader, truth_of
@@ -60,7 +61,7 @@ def extract(output: str, target: str | list[str] = "", *, question: str = "", ki
         case "choice":
             return _shown(_picked_in(output, question), read_options(question))
         case "boolean":
-            return _in_words(final_answer(clean(output, question), TruthReader(fold(first).strip(" ."))), first)
+            return _in_words(_truth_in(output, question, fold(first).strip(" .")), first)
         case "list" if _lists.is_brackets(first):
             return _lists.brackets(output)
         case "list" if first:
@@ -106,8 +107,7 @@ def _is_right(output: str, target: str, question: str, kind: str) -> bool:
         case "choice":
             return _choice_is_right(output, target, question)
         case "boolean" if (truth := truth_of(fold(target).strip(" ."))) is not None:
-            said = final_answer(clean(output, question), TruthReader(fold(target).strip(" .")))
-            return said is truth
+            return _truth_in(output, question, fold(target).strip(" .")) is truth
         case "list" if _lists.is_brackets(target):
             return _lists.same_brackets(_lists.brackets(output), target, question)
         case "list":
@@ -138,6 +138,12 @@ def _choice_is_right(output: str, target: str, question: str) -> bool:
 @lru_cache(maxsize=64)
 def _number_in(output: str, question: str) -> _numbers.Number | None:
     return final_answer(clean(output, question), NumberReader(fold(question)))
+
+
+@lru_cache(maxsize=64)
+def _truth_in(output: str, question: str, target: str) -> bool | None:
+    text = clean(output, question)
+    return final_answer(text, TruthReader(target, Statements(question, text)))
 
 
 @lru_cache(maxsize=64)
@@ -176,7 +182,7 @@ def _published_kind(target: str, question: str) -> Kind:
     folded = fold(target.rpartition("####")[2]).strip()
     if truth_of(folded) is not None and not folded.isdigit():
         return "boolean"
-    if _numbers.parse(folded):
+    if _numbers.parse(folded) and "^" not in folded:
         return "number"
     return "choice" if "(A)" in question and "(B)" in question else "text"
 

@@ -23,6 +23,11 @@ _TWO_RUNS = re.compile(r"[()\[\]{}<>]['\" ]*\bor\b['\" ]*[()\[\]{}<>]")
 _PROSE = re.compile(r"\((?=[a-z])[^()\[\]{}<>\n]*(?<! )\)")
 _BOX = re.compile(r"\\boxed\s*\{([^\n]*)\}")
 _ANSWER = re.compile(r"\banswer\b[^()\[\]{}<>\n]{0,60}")
+_MISSING = re.compile(
+    r"\b(?:missing|closing|remaining|needed|required) (?:brackets|parentheses|sequence|symbols|characters)"
+    r"(?: (?:is|are))?[ :\"']{1,9}\n?[ ]?(?=[()\[\]{}<>])"
+)
+_WHY = re.compile(r"^[ ]*(?:explanation|reason)\b[^\n]*", re.MULTILINE)
 _INPUT = re.compile(r"\binput\b\s*:?")
 
 
@@ -44,7 +49,9 @@ def brackets(output: str) -> str:
     text = re.sub(r"[-=]>|[\\`*$]", " ", text)
     text = _PROSE.sub(" ", text)
     text = text.strip()
-    markers = list(_ANSWER.finditer(text))
+    told = _WHY.sub("", text).strip()
+    text = told if _RUN.search(told) else text
+    markers = list(_ANSWER.finditer(text)) or list(_MISSING.finditer(text))
     opens = _RUN.fullmatch(text.split("\n")[0].strip(" .,'\""))
     place = 0 if opens or not markers else markers[-1].end()
     runs = [run[0] for run in _RUN.finditer(text, place)]

@@ -31,6 +31,7 @@ _NUMBER = re.compile(
         )
         (?P<decimals>\.\d+ | ,\d{{1,2}}(?![\d,]))?
         (?P<power>e[-+]?\d{{1,2}}(?!\w))?
+        (?:(?:[ ]?[x*][ ]?10 | (?P<ten>(?<=(?<![\d.,])10)))[ ]?\^[ ]?[({{]?(?P<exponent>-?\d{{1,2}})[)}}]?(?![\w^]))?
         (?:[ ]?/[ ]?(?P<under>\d+(?:\.\d+)?)(?![\d/]|\.\d) | [ ](?P<top>\d+)/(?P<bottom>\d+)(?![\d/]))?
         (?P<scale>k\b | [ ]?(?:{_SCALE})\b)?
       | \b(?P<words>(?:{_WORD})(?:(?:[ -]|[ ]and[ ])(?:{_WORD}))*)\b
@@ -43,6 +44,9 @@ _NUMBER = re.compile(
     re.VERBOSE,
 )
 _DATE = re.compile(r"(?<!\d)\d{1,4}([/-])\d{1,2}\1\d{1,4}|\d{1,2}:\d\d\b")
+_SHARE = re.compile(
+    r"%|percent|how likely|\bprobability\b|\bchances?\b|\brate\?"
+)  # what a question may want in percent
 _CENTS = re.compile(r"\b(\d+) dollars? and (\d{1,2}) cents?\b")
 
 
@@ -99,7 +103,8 @@ def scan(text: str, units: str = "") -> list[Found]:
 
     Args:
         text: where the numbers stand.
-        units: the folded question; where it asks for millions or dozens, `3 million` may also mean 3.
+        units: the folded question; where it asks for millions or dozens, `3 million` may also mean 3, and where it
+            says nothing of percent, `25%` does not mean 25.
     """
     text = _DATE.sub(lambda date: " " * len(date[0]), _CENTS.sub(_with_cents, text))
     found: list[Found] = []
@@ -121,6 +126,8 @@ def _digits(match: re.Match[str], units: str) -> Iterator[Found]:
         value = Fraction(f"{whole or 0}.{decimals or 0}{match['power'] or ''}")
     else:
         value = Fraction(int(whole or 0))
+    if match["exponent"]:
+        value = (Fraction(1) if match["ten"] is not None else value) * Fraction(10) ** int(match["exponent"])
     if match["under"]:
         if len(match["under"]) > 100 or not Fraction(match["under"]):
             return
@@ -149,7 +156,8 @@ def _found(match: re.Match[str], values: list[Fraction], places: int, units: str
     if match["dozen"]:
         values = [12 * values[0], *values] if "dozen" in units else [12 * values[0]]
     if match["percent"]:
-        values = [*values, values[0] / 100]
+        asked = not units or _SHARE.search(units)
+        values = [*values, values[0] / 100] if asked else [values[0] / 100]
     sign = -1 if match["minus"] or match["inner"] else 1
     number = Number(tuple(sign * value for value in values), places)
     return Found(number, match.start(), match.end(), match["words"] is not None)

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 from optiprompt.graders._final import HEDGE, Hedge
-from optiprompt.graders._numbers import Found, Number, same, scan
+from optiprompt.graders._numbers import Found, Number, parse, same, scan
 
 _FILLER = re.compile(
     r"(?:[\s:=~≈\"'(\[$]|(?:that|therefore|thus|hence|so|simply|just|exactly|precisely|about|approximately|approx|"
@@ -12,6 +12,8 @@ _FILLER = re.compile(
     r"only|equal|equals|to|a|an|total|of|sum|the|is|are|it|it's|now|also|be|would|there|final|answer|"
     r"[xyzn](?= ?=))\b\.?)*"
 )
+_IN_WORDS = re.compile(r"(half a dozen|a dozen|(?:a )?half)[ .!$)\"']*$")
+_SPELT = {"half a dozen": "6", "a dozen": "12", "half": "1/2", "a half": "1/2"}
 _LIST_NUMBER = re.compile(r"(?:step )?\d{1,2}[.):] +(?=\S*[a-z])")
 _OPERATOR = re.compile(r" ?(?:[-+*/^]|plus|minus|times|divided by) ?[-$(]?\d")
 _SUM = re.compile(r"(?: [a-z/]+){0,3} [-+*/] [^=\n]{0,60}=")
@@ -49,6 +51,9 @@ _EITHER = re.compile(
     r"(?: [a-z'%-]+){0,2},? ?\(?(?<![a-z])(?:or|and/or)(?: (?:maybe|perhaps|possibly|even|about|is it))? $|"
     r"(?: [a-z'-]+)? (?:to|through) $|-$"
 )
+_OPENS = re.compile(r"[\s\"'(*-]*(?:a )?$")
+_HEADS = re.compile(r"(?: [a-z'-]+){0,3} ?(?P<colon>:)|(?: [a-z'-]+){1,3}(?:,| -) ")
+_COUNTS = re.compile(r"(?: [a-z'-]+){1,3}(?:, and |,? and |, )|(?: [a-z'-]+){1,3}[\s.,]*$")
 _REASON = re.compile(r",? (because|since|as long as|if|whenever)\b")
 _PRONOUN_BEFORE = re.compile(r"\b(?:this|that|each|every|which|no|any|the|another|last|easy|good|some|every)[ ]$")
 
@@ -62,6 +67,8 @@ class NumberReader:
     def lead(self, text: str) -> Number | Hedge | None:
         line = text[:200].split("\n")[0]
         filler = _FILLER.match(line)
+        if spelt := _spelt(line) or (_spelt(line[filler.end() :]) if filler else None):
+            return spelt
         found = self._numbers(line)
         if not found or not filler or found[0].start > filler.end():
             return None
@@ -80,6 +87,8 @@ class NumberReader:
 
     def whole(self, text: str) -> Number | Hedge | None:
         bare = text.lstrip(" \"'([").rstrip(" .!\"')]")
+        if spelt := _spelt(bare):
+            return spelt
         found = self._numbers(bare) if len(bare) < 60 else []
         return found[0].number if len(found) == 1 and (found[0].start, found[0].end) == (0, len(bare)) else None
 
@@ -112,9 +121,17 @@ class NumberReader:
         return _weigh(text, found)
 
 
+def _spelt(text: str) -> Number | None:
+    """The number of a text that is `half` or `a dozen`; inside a sentence these need not be a number."""
+    spelt = _IN_WORDS.match(text)
+    return parse(_SPELT[spelt[1]]) if spelt else None
+
+
 def _weigh(text: str, found: list[Found]) -> Number | None:
     """The number that a clause without an equals sign is about: its total, its verb's object, or its last."""
     if len(found) == 1:
+        return found[0].number
+    if _is_headed(text, found):
         return found[0].number
     added = {n.start for pair in pairwise(found) if _ADDED.fullmatch(text, pair[0].end, pair[1].start) for n in pair}
     listed = {
@@ -135,6 +152,24 @@ def _weigh(text: str, found: list[Found]) -> Number | None:
     plain = [n for n in alone if text[n.start] == "$" or not _IN_PHRASE.search(_before(text, n))]
     best = totals or objects or subjects or plain or alone
     return best[-1].number if best else None
+
+
+def _is_headed(text: str, found: list[Found]) -> bool:
+    """Whether the first number opens the clause and the others count what it is made of: `8 fruits: 5 figs, 3 pears`.
+
+    Behind a colon a list of smaller counts is enough; behind a comma they must add up.
+    """
+    first, rest = found[0], found[1:]
+    head = _HEADS.match(text, first.end)
+    if not head or not _OPENS.match(text[: first.start]) or head.end() > rest[0].start or "$" in text:
+        return False
+    listed = all(_COUNTS.fullmatch(text, left.end, right.start) for left, right in pairwise(rest))
+    if not listed or text[head.end() : rest[0].start].strip():
+        return False
+    whole, parts = first.number.values[0], [n.number.values[0] for n in rest]
+    if len(parts) < 2 or max(parts) > whole:
+        return False
+    return sum(parts) == whole or bool(head["colon"] and _COUNTS.match(text, rest[-1].end))
 
 
 def _behind_equals(text: str, found: list[Found], start: int) -> Number | None:

@@ -31,7 +31,7 @@ _OPTIONS_ECHO = re.compile(r"^options:[ ]*(?:\n[ ]*(?:[-*]|\(?[a-z][).:])[ ][^\n
 _HEAD, _TAIL = 4_000, 16_000  # characters
 
 _BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{|[{}]")
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{([^{}]*)\}|(\d))\s*(?:\{([^{}]*)\}|(\d))")
 _STYLED = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|mathsf|operatorname|emph)\s*\{([^{}]*)\}")
 _LATEX_SPACE = re.compile(r"\\[,;: ]|\\[()\[\]]|\\q?quad\b|\\left\b|\\right\b")
 _COMMAND = re.compile(r"\\[a-z]+")
@@ -87,8 +87,9 @@ def plain(folded: str) -> str:
     """Folded text without markdown and LaTeX; boxed and tagged answers become lines of their own."""
     text = _unbox(_FENCE.sub("", _STRUCK.sub(" ", folded)).replace("`", ""))
     text = _TAGGED.sub(lambda tag: "\n" if tag[1] else FINAL, text)
+    text = text.replace("{,}", ",")
     if "\\" in text:
-        text = _STYLED.sub(r"\1", _FRACTION.sub(_fraction, text.replace("\\!", "").replace("{,}", ",")))
+        text = _STYLED.sub(r"\1", _FRACTION.sub(_fraction, text.replace("\\!", "")))
         text = text.replace("\\times", "*").replace("\\cdot", "*").replace("\\div", "/").replace("\\%", "%")
         text = _COMMAND.sub(" ", _LATEX_SPACE.sub(" ", text.replace("\\$", "$")))
     text = _STARS.sub(_emphasis, text)
@@ -122,7 +123,8 @@ def _answered(text: str) -> str:
 
 def _fraction(match: re.Match[str]) -> str:
     mixed = match.string[match.start() - 1 : match.start()].isdigit()
-    return f"{' ' if mixed else ''}{match[1].strip()}/{match[2].strip()}"
+    over, under = (part.strip() for part in match.groups() if part is not None)
+    return f"{' ' if mixed else ''}{over}/{under}"
 
 
 def _unbox(text: str) -> str:

@@ -3,6 +3,7 @@
 import re
 
 from optiprompt.graders._final import HEDGE, Hedge
+from optiprompt.graders._stated import Statements
 from optiprompt.graders._text import statement_end
 
 _FAMILIES = (("no", "yes"), ("false", "true"), ("invalid", "valid"), ("implausible", "plausible"))
@@ -16,6 +17,10 @@ _PAIR = re.compile(
     r"implausible|1)\s*(?:or|/)\s*"
     r"(?:yes|true|valid|plausible|0))\b"
 )
+_SUPPOSED = re.compile(
+    r"(?<!is )(?<!\bas )(?<!be )(?<!not )\ban? (?:deductively |logically )?(?:in)?valid (?:argument|inference|"
+    r"deduction|syllogism) (?:would|could|might|must|should|can|cannot|needs|requires|has|is one|does)\b"
+)  # not this argument
 _EITHER = " \x00 "  # stands for "yes or no"
 _ASKS = re.compile(r"\s*\x00[\s)\"']*(?:$|[.,;:!?\n])")
 _RETRACTS = re.compile(r"\b(?:wait|actually|oops|scratch that|correction)\b")
@@ -53,6 +58,10 @@ _CLAUSE = re.compile(
     r"\b(?:so|therefore|thus|hence|which means|that means|meaning|making|conclude|consequently|but|wait|actually)\b"
 )
 
+_REFUSAL = re.compile(
+    r"(?:not really|not at all|(?:of course|certainly|definitely|absolutely|probably) not)\s*(?:$|[.!\n])"
+)
+
 
 def truth_of(target: str) -> bool | None:
     """What a folded target says; None if it is no boolean."""
@@ -60,9 +69,13 @@ def truth_of(target: str) -> bool | None:
 
 
 class TruthReader:
-    """Reads booleans; of several families of words the target's own comes first."""
+    """Reads booleans; of several families of words the target's own comes first.
 
-    def __init__(self, target: str = "") -> None:
+    Given the statements of a reply that may answer the question, it reads them where they name no such word.
+    """
+
+    def __init__(self, target: str = "", statements: Statements | None = None) -> None:
+        self.statements = statements
         self.family = next((family for family in _FAMILIES if target in family), ())
 
     def lead(self, text: str) -> bool | Hedge | None:
@@ -73,6 +86,8 @@ class TruthReader:
             return HEDGE
         if (digit := _DIGIT.match(head, start)) or (digit := _DIGIT.match(head)):
             return digit[1] == "1"
+        if _REFUSAL.match(head, start):
+            return False
         word = _WORD.match(head, start)
         if not word or (word[1] == "no" and not _OPEN_NO.match(head, word.end())):
             return None
@@ -87,9 +102,11 @@ class TruthReader:
             return HEDGE
         if re.fullmatch(r"[01][.!)\"'\]]*", head):
             return head[0] == "1"
+        if (refusal := _REFUSAL.match(head)) and not head[refusal.end() :].strip():
+            return False
         word = _WORD.match(head)
         if not word:
-            return None
+            return self.statements.opens(text) if self.statements and not _WORD.search(text) else None
         if _is_evaluated(head, word.end()):
             return None
         if _wavers(_TRUTH[word[1]], head[word.end() :]):
@@ -103,7 +120,9 @@ class TruthReader:
         words = [word for word in _WORD.finditer(text) if word[1] != "no" or _is_answer(text, word)]
         words = [word for word in words if word[1] in self.family] or words
         if not words:
-            return None
+            return self.statements.concludes(sentence) if self.statements else None
+        if self.statements and (stated := self.statements.led(sentence[words[-1].end() :])) is not None:
+            return stated
         reason = _REASON.search(text, words[0].end())
         if reason and len({_said(text, word) for word in words}) > 1:
             text = text[: reason.start()]
@@ -129,8 +148,8 @@ class TruthReader:
 
 
 def _paired(text: str) -> str:
-    """With "yes or no" and the like, which asks instead of answering, set aside."""
-    return _PAIR.sub(_EITHER, text)
+    """With "yes or no" and the like, which asks instead of answering, and arguments in general set aside."""
+    return _SUPPOSED.sub(" ", _PAIR.sub(_EITHER, text))
 
 
 def _is_evaluated(text: str, start: int) -> bool:
