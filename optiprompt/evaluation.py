@@ -1,11 +1,12 @@
 """`evaluate`: how good given candidates are. Nothing is searched; all are asked the same examples, at once."""
 
 import asyncio
+import copy
 import json
 import random
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -140,8 +141,8 @@ class _Work:
     replies: ReplyCache | None
     progress: Progress | None
 
-    def recorded(self, candidates: int) -> Counted:
-        """The scorer, with its replies on disk and reported."""
+    def recorded(self, candidates: int) -> tuple[Counted, PromptTask]:
+        """The scorer with its replies on disk and reported, and the task with its judge alike."""
         expected = candidates * len(self.examples) * (2 if self.task.extract else 1)
         done = 0
 
@@ -153,7 +154,11 @@ class _Work:
 
         assert self.store.replies is not None  # a measurement always has a folder
         cache = GroupedCache(self.replies) if self.replies is not None else None
-        return Counted(inner(self.scorer, cache), self.store.replies, heard)
+        task, judge = self.task, self.task.judge
+        if judge is not None:
+            task = copy.copy(task)
+            task.judge = Counted(inner(judge, cache), self.store.replies, heard)
+        return Counted(inner(self.scorer, cache), self.store.replies, heard), task
 
 
 async def _measure(work: _Work, candidates: Sequence[Candidate[str]]) -> tuple[Measured, ...]:
@@ -176,7 +181,8 @@ async def _measure(work: _Work, candidates: Sequence[Candidate[str]]) -> tuple[M
 
 async def _all(work: _Work, candidates: Sequence[Candidate[str]]) -> tuple[Measured, ...]:
     """Measure all at once, and record each in its place."""
-    scorer = work.recorded(len(candidates))
+    scorer, task = work.recorded(len(candidates))
+    work = replace(work, task=task)
     known = {event.index: event.evaluation for event in work.store.events if isinstance(event, Evaluated)}
     # What fetches or loads a model happens beside the loop, so that Ctrl-C is heard.
     await in_thread(lambda: (scorer.proposes, scorer.context))
@@ -193,6 +199,8 @@ async def _all(work: _Work, candidates: Sequence[Candidate[str]]) -> tuple[Measu
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await scorer.aclose()
+        if task.judge is not None:
+            await task.judge.aclose()
     return tuple(measured)
 
 
