@@ -8,6 +8,7 @@ from pathlib import Path
 from test_prompt_search import CAPITALS, write_task
 
 
+@pytest.mark.slow
 def test_the_plain_question_beats_the_generic_one(tmp_path: Path) -> None:
     given = ["--candidate", "Let's solve the problem.", "--candidate", "What is the capital of this country?"]
     words = ["evaluate", str(write_task(tmp_path)), *given, "--scorer", "smollm2", "--run-dir", str(tmp_path / "m")]

@@ -76,6 +76,7 @@ def write_task(folder: Path) -> Path:
     return folder / "capitals.yaml"
 
 
+@pytest.mark.slow
 def test_a_users_own_task_finds_that_the_plain_question_beats_the_generic_one(tmp_path: Path) -> None:
     words = ["run", str(write_task(tmp_path)), "--optimizer", "smollm2", "--scorer", "smollm2", "--steps", "1"]
     words += ["--proposals", "1", "--no-racing", "--no-final", "--run-dir", str(tmp_path / "run")]

@@ -224,14 +224,14 @@ def test_minutes_end_a_run_and_the_pause_between_two_parts_is_no_work(tmp_path: 
 
 def test_a_slow_function_stops_when_the_time_is_over(tmp_path: Path) -> None:
     def slow(point: dict[str, float]) -> float:
-        time.sleep(0.05)
+        time.sleep(0.1)
         return point["x"]
 
     task = op.FunctionTask("slow", op.Numbers({"x": (0, 1)}), slow, start=2)
-    budget = op.Budget(minutes=0.5 / 60)
+    budget = op.Budget(minutes=3 / 60)
     result = op.optimize(task, algorithm=op.Random(proposals=1000), budget=budget, run_dir=tmp_path)
-    assert result.stop_reason == "0.00833333 minutes are over"
-    assert 3 <= len(result.trajectory) <= 12
+    assert result.stop_reason == "0.05 minutes are over"
+    assert 2 <= len(result.trajectory) <= 32
     assert result.best is not None
     assert result.best.score == max(trial.score for trial in result.trajectory)
 

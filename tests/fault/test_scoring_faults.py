@@ -65,6 +65,7 @@ def troubles(number: int) -> Fault | None:
     return [*faults, faulty.drip, faulty.hang][number // 13 % 8] if number % 13 == 0 else None
 
 
+@pytest.mark.slow
 def test_2000_calls_to_a_server_in_trouble_give_the_scores_of_a_healthy_one(tmp_path: Path) -> None:
     with ChaosServer(answer) as server:
         healthy = score(server, 2000, tmp_path / "healthy.jsonl", timeout=30)
