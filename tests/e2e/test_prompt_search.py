@@ -124,4 +124,5 @@ def test_the_same_search_against_a_real_model_behind_http(tmp_path: Path) -> Non
     scores = {trial.text: trial.score for trial in result.trajectory}
     assert scores["What is the capital of this country?"] > scores["Let's solve the problem."]
     assert "Name the capital of this country." in scores
-    assert result.trajectory.usage.calls == server.requests == 3 * 5 + 1
+    assert "is better than the baseline" in result.verdict
+    assert result.usage.calls == server.requests == 3 * 5 + 1 + 2 * 20, "winner and baseline on the test split too"
