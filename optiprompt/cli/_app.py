@@ -32,6 +32,27 @@ Tokens = Annotated[int | None, typer.Option(min=1, help="Tokens of prompts and r
 Usd = Annotated[float | None, typer.Option(help="US dollars in all; the models' prices must be known.")]
 Minutes = Annotated[float | None, typer.Option(help="Minutes of work in all.")]
 Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where local models run.")]
+Scorer = Annotated[
+    str | None,
+    typer.Option(help="The model that is instructed and graded, for prompt tasks: named as the optimizer is."),
+]
+Train = Annotated[int | None, typer.Option(min=1, help="Prompt tasks: examples in train, which the search scores on.")]
+Dev = Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples in dev, kept to choose by.")]
+Test = Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples in test, kept for the end.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field of the task's YAML otherwise.")
+]
+Concurrency = Annotated[int, typer.Option(min=1, help="Calls to a server under way at once.")]
+Timeout = Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that one call may take.")]
+Extra = Annotated[
+    list[str] | None, typer.Option(metavar="KEY=VALUE", help="A further field of the requests to a server.")
+]
+Cache = Annotated[
+    bool, typer.Option("--cache/--no-cache", help="Share replies with other runs: the same question is paid once.")
+]
+Preset = Annotated[
+    Literal["reference"] | None, typer.Option(help="Start from the settings of the published OPRO system.")
+]
 DType = Annotated[Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="Precision of local models.")]
 
 

@@ -7,31 +7,48 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from optiprompt.cli._app import AsJson, Device, Display, DType, RunDir, app, run_folder
+from optiprompt.cli._app import (
+    AsJson,
+    Cache,
+    Concurrency,
+    Dev,
+    Device,
+    Display,
+    DType,
+    Extra,
+    Overrides,
+    Preset,
+    RunDir,
+    Scorer,
+    Test,
+    Timeout,
+    app,
+    run_folder,
+)
 from optiprompt.cli._optimize import Interrupted
-from optiprompt.cli._plan import Cache, Preset, given, pairs
+from optiprompt.cli._plan import given, pairs
 from optiprompt.errors import OptipromptError, RunError, UsageError
 from optiprompt.resources import SWEEP
 
 if TYPE_CHECKING:
     from optiprompt.measurement import Measurement
 
+Candidates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--candidate",
+        metavar="TEXT|@FILE|RUN",
+        help="An instruction, a text file that holds it, or a run, whose best candidate is taken; may be given several "
+        "times. Default: the task's first starting candidate.",
+    ),
+]
+
 
 @app.command()
 def evaluate(
     task: Annotated[str, typer.Argument(help="A shipped prompt task (`optiprompt tasks` lists them) or a YAML file.")],
-    candidates: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--candidate",
-            metavar="TEXT|@FILE|RUN",
-            help="An instruction, a text file that holds it, or a run, whose best candidate is taken; may be given "
-            "several times. Default: the task's first starting candidate.",
-        ),
-    ] = None,
-    scorer: Annotated[
-        str | None, typer.Option(help="The model that is instructed and graded: openai:NAME[@URL], hf:... or smollm2.")
-    ] = None,
+    candidates: Candidates = None,
+    scorer: Scorer = None,
     split: Annotated[Literal["train", "dev", "test"], typer.Option(help="The examples that are asked.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many examples of the split.")] = None,
     position: Annotated[
@@ -40,17 +57,13 @@ def evaluate(
     min_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit with 1 if a candidate scores below this.")
     ] = None,
-    train: Annotated[int | None, typer.Option(min=0, help="Examples in the train split.")] = None,
-    dev: Annotated[int | None, typer.Option(min=0, help="Examples in the dev split.")] = None,
-    test: Annotated[int | None, typer.Option(min=0, help="Examples in the test split.")] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field of the task's YAML otherwise.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls to a server under way at once.")] = 16,
-    timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that one call may take.")] = 120.0,
-    extra: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A further field of the requests to a server.")
-    ] = None,
+    train: Annotated[int | None, typer.Option(min=0, help="Examples in train.")] = None,
+    dev: Dev = None,
+    test: Test = None,
+    overrides: Overrides = None,
+    concurrency: Concurrency = 16,
+    timeout: Timeout = 120.0,
+    extra: Extra = None,
     device: Device = "auto",
     dtype: DType = "auto",
     cache: Cache = True,
@@ -67,7 +80,7 @@ def evaluate(
     from optiprompt.api import backend, new_folder
     from optiprompt.backends.base import BackendOptions
     from optiprompt.report.display import choose
-    from optiprompt.report.evaluate import Meter, show, to_json
+    from optiprompt.report.evaluate import Progressing, show, to_json
     from optiprompt.tasks.loader import load_task
 
     texts = [_text(each) for each in candidates] if candidates else None
@@ -76,10 +89,10 @@ def evaluate(
     options = BackendOptions(device, dtype, concurrency, timeout, pairs("--extra", extra))
     model = backend(scorer, options) if scorer else None
     folder = run_dir or new_folder(f"evaluate-{loaded.name}")
-    with Meter(choose(display)) as meter:
+    with Progressing(choose(display)) as progress:
         try:
             done = evaluation.evaluate(
-                loaded, texts, scorer=model, split=split, limit=limit, run_dir=folder, cache=cache, progress=meter
+                loaded, texts, scorer=model, split=split, limit=limit, run_dir=folder, cache=cache, progress=progress
             )
         except KeyboardInterrupt:
             again = f"the same command with --run-dir {shlex.quote(str(folder))} goes on"

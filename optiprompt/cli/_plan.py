@@ -9,34 +9,58 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from optiprompt.cli._app import Calls, Device, DType, Evaluations, Minutes, Steps, Tokens, Usd
+from optiprompt.cli._app import (
+    Cache,
+    Calls,
+    Concurrency,
+    Dev,
+    Device,
+    DType,
+    Evaluations,
+    Extra,
+    Minutes,
+    Overrides,
+    Preset,
+    Scorer,
+    Steps,
+    Test,
+    Timeout,
+    Tokens,
+    Train,
+    Usd,
+)
 from optiprompt.errors import UsageError
 from optiprompt.opro_settings import OproSettings
 
 if TYPE_CHECKING:
     from optiprompt.config import Plan
 
-Preset = Annotated[
-    Literal["reference"] | None, typer.Option(help="Start from the settings of the published OPRO system.")
+Optimizer = Annotated[
+    str | None, typer.Option(help="The model that proposes: openai:NAME[@URL], hf:ID_FOLDER_OR_GGUF or smollm2.")
 ]
-Cache = Annotated[
-    bool, typer.Option("--cache/--no-cache", help="Share replies with other runs: the same question is paid once.")
+Patience = Annotated[int | None, typer.Option(min=1, help="Stop after this many steps without a better score.")]
+RacingOn = Annotated[
+    bool | None,
+    typer.Option(
+        "--racing/--no-racing",
+        help="Drop candidates that can hardly win before they have seen all examples. Default: yes; no under --preset "
+        "reference.",
+    ),
+]
+FinalOn = Annotated[
+    bool, typer.Option("--final/--no-final", help="At the end choose on dev, and compare with the start on test.")
 ]
 NAMES = tuple(field.name for field in fields(OproSettings))
 
 
 def make_plan(
     task: Annotated[str, typer.Argument(help="A shipped task (`optiprompt tasks` lists them) or a YAML file.")],
-    optimizer: Annotated[
-        str | None, typer.Option(help="The model that proposes: openai:NAME[@URL], hf:ID_FOLDER_OR_GGUF or smollm2.")
-    ] = None,
-    scorer: Annotated[
-        str | None, typer.Option(help="The model that is instructed and graded, for prompt tasks.")
-    ] = None,
+    optimizer: Optimizer = None,
+    scorer: Scorer = None,
     algorithm: Annotated[str, typer.Option(help="opro, random, evolution or local-search.")] = "opro",
     steps: Steps = None,
     max_evaluations: Evaluations = None,
@@ -44,36 +68,21 @@ def make_plan(
     max_tokens: Tokens = None,
     max_usd: Usd = None,
     max_minutes: Minutes = None,
-    patience: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many steps without a better score.")
-    ] = None,
+    patience: Patience = None,
     target: Annotated[float | None, typer.Option(help="Stop when the best score is this good.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes every random choice.")] = 0,
     preset: Preset = None,
-    train: Annotated[int | None, typer.Option(min=1, help="Prompt tasks: examples the search scores on.")] = None,
-    dev: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept to choose by.")] = None,
-    test: Annotated[int | None, typer.Option(min=0, help="Prompt tasks: examples kept for the end.")] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a field of the task's YAML otherwise.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls to a server under way at once.")] = 16,
-    timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds that one call may take.")] = 120.0,
-    extra: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A further field of the requests to a server.")
-    ] = None,
+    train: Train = None,
+    dev: Dev = None,
+    test: Test = None,
+    overrides: Overrides = None,
+    concurrency: Concurrency = 16,
+    timeout: Timeout = 120.0,
+    extra: Extra = None,
     device: Device = "auto",
     dtype: DType = "auto",
-    racing: Annotated[
-        bool | None,
-        typer.Option(
-            "--racing/--no-racing",
-            help="Drop candidates that can hardly win before they have seen all examples. Default: yes; no under "
-            "--preset reference.",
-        ),
-    ] = None,
-    final: Annotated[
-        bool, typer.Option("--final/--no-final", help="At the end choose on dev, and compare with the start on test.")
-    ] = True,
+    racing: RacingOn = None,
+    final: FinalOn = True,
     cache: Cache = True,
     *,
     settings: dict[str, Any],

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @app.command()
 @with_plan
 def sweep(
+    context: typer.Context,
     *,
     plan: "Plan",
     vary: Annotated[
@@ -49,7 +50,11 @@ def sweep(
     """
     from optiprompt.sweep import Sweep
 
-    _search(Sweep(plan, _varied(vary), repeats), run_dir, display, as_json)
+    varied = _varied(vary)
+    if "max-evaluations" in varied and context.params["steps"] is None:
+        # The usual number of steps is no limit where another one is varied; what stands here is set in every cell.
+        plan = replace(plan, budget=replace(plan.budget, steps=None, evaluations=1))
+    _search(Sweep(plan, varied, repeats), run_dir, display, as_json)
 
 
 def repeat(plan: "Plan", repeats: int, run_dir: Path | None, display: Any, as_json: bool) -> None:

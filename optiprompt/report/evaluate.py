@@ -145,7 +145,7 @@ def _show_wrong(console: Console, measurement: Measurement, measured: Measured, 
     console.print(table)
 
 
-class Meter:
+class Progressing:
     """Progress on stderr, a bar on a terminal, else a line now and then; use it in a `with` statement."""
 
     def __init__(self, mode: Literal["rich", "plain", "none"]) -> None:
@@ -161,7 +161,7 @@ class Meter:
         )
         self._bar = self._progress.add_task("", total=None)
 
-    def __enter__(self) -> "Meter":
+    def __enter__(self) -> "Progressing":
         if self._mode == "rich":
             self._progress.start()
         return self

@@ -309,3 +309,15 @@ def test_repeats_of_a_task_without_a_table_give_the_mean_with_its_interval(
     assert found["table"][0]["name"] == "random"
     assert f"{row['best']['mean']:.4g} (" in found["table"][0]["cells"]["best validation accuracy (95%)"]
     assert all(Path(picture).is_file() and Path(picture).is_relative_to(runs) for picture in found["pictures"])
+
+
+def test_where_evaluations_are_varied_the_usual_number_of_steps_is_no_limit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ("sweep", "nasbench201", "--algorithm", "random", "--vary", "max-evaluations=9,60", "--json")
+    code, out, _ = call(capsys, monkeypatch, *words, "--display", "none", "--run-dir", str(tmp_path / "free"))
+    assert code == 0
+    assert [row["evaluations"] for row in json.loads(out)["rows"]] == [9, 60]
+    words += ("--steps", "1", "--run-dir", str(tmp_path / "one"))
+    _, out, _ = call(capsys, monkeypatch, *words, "--display", "none")
+    assert [row["steps"] for row in json.loads(out)["rows"]] == [1, 1]
