@@ -318,6 +318,6 @@ def test_where_evaluations_are_varied_the_usual_number_of_steps_is_no_limit(
     code, out, _ = call(capsys, monkeypatch, *words, "--display", "none", "--run-dir", str(tmp_path / "free"))
     assert code == 0
     assert [row["evaluations"] for row in json.loads(out)["rows"]] == [9, 60]
-    words += ("--steps", "1", "--run-dir", str(tmp_path / "one"))
-    _, out, _ = call(capsys, monkeypatch, *words, "--display", "none")
+    limited = (*words, "--steps", "1", "--run-dir", str(tmp_path / "one"))
+    _, out, _ = call(capsys, monkeypatch, *limited, "--display", "none")
     assert [row["steps"] for row in json.loads(out)["rows"]] == [1, 1]
