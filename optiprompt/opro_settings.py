@@ -18,7 +18,9 @@ class OproSettings:
     """What the meta-prompt shows, and how replies are sampled.
 
     Attributes:
-        proposals: samples of the meta-prompt a step.
+        operators: how proposals are made: names with commas between, `opro` for the published way alone; `mix` takes
+            all that fit the task, and gives more proposals to those that help.
+        proposals: samples of a meta-prompt a step.
         shown: how many of the best candidates the meta-prompt lists.
         exemplars: how many examples of the task it shows.
         temperature: of the sampling; by default 1.0 in a chat and 1.5 where a list is continued, as in the paper.
@@ -43,6 +45,7 @@ class OproSettings:
             only duplicates.
     """
 
+    operators: str = "mix"
     proposals: int = 8
     shown: int = 20
     exemplars: int = 3
