@@ -39,8 +39,10 @@ class OproSettings:
         rejected: how many of the last rejected candidates are shown with the reason.
         aim: whether a list of texts to continue ends with an open line that has a better score.
         constrained: whether replies are decoded inside the space's grammar, where the model can do that.
-        oversampling: how many times as many replies are drawn as are proposed, inside a grammar, where they
-            cost little; the first unseen ones count.
+        oversampling: how many times as many candidates are drawn as are proposed, where they cost little: inside
+            a grammar, or by chance.
+        predictor: of the unseen ones drawn those are taken that promise the greatest improvement, by a model of
+            the scores so far; else the first ones.
         widening: by how much the temperature grows, as a share of it, for each step in a row that brought
             only duplicates.
     """
@@ -63,6 +65,7 @@ class OproSettings:
     aim: bool = True
     constrained: bool = True
     oversampling: int = 4
+    predictor: bool = True
     widening: float = 0.1
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import UsageError
 from optiprompt.operators.base import Operator, Scene
 from optiprompt.opro_settings import OproSettings
+from optiprompt.oversampling import chosen
 from optiprompt.plugins import find, names
 from optiprompt.spaces.base import Space
 from optiprompt.trajectory import Trajectory
@@ -36,6 +37,7 @@ class Opro(OproSettings, Algorithm):
             "aim": False,
             "constrained": False,
             "oversampling": 1,
+            "predictor": False,
             "widening": 0.0,
         },
     }
@@ -56,7 +58,7 @@ class OproSearcher(Searcher):
         self._settings = settings
         self._setting = setting
         self._optimizer = optimizer
-        self._operators = {each.name: each for each in chosen(settings.operators, setting.task.space)}
+        self._operators = {each.name: each for each in operators(settings.operators, setting.task.space)}
         self._bandit = Bandit(tuple(self._operators), setting.task.direction, paid=setting.task.needs_scorer)
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -76,19 +78,24 @@ class OproSearcher(Searcher):
         # Each has a generator of its own: what one draws does not depend on what another did.
         chances = {name: random.Random(rng.random()) for name in dealt} if len(self._operators) > 1 else {}
         works = [self._operators[name].propose(scene, share, chances.get(name, rng)) for name, share in dealt.items()]
-        return [proposal for proposals in await asyncio.gather(*works) for proposal in proposals]
+        made, keys = await asyncio.gather(*works), set[str]()
+        return [
+            each
+            for share, drawn in zip(dealt.values(), made, strict=True)
+            for each in chosen(scene, drawn, share, keys)
+        ]
 
 
-def chosen(operators: str, space: Space[Any]) -> list[Operator]:
+def operators(named: str, space: Space[Any]) -> list[Operator]:
     """The operators of that setting.
 
     Raises:
         UsageError: one does not exist, or cannot work in this space.
     """
-    if operators == MIX:
+    if named == MIX:
         known: list[type[Operator]] = [find("operators", name).OPERATOR for name in names("operators")]
         return [each() for each in known if each.kind in (None, space.kind)]
-    found: list[Operator] = [find("operators", name.strip()).OPERATOR() for name in operators.split(",")]
+    found: list[Operator] = [find("operators", name.strip()).OPERATOR() for name in named.split(",")]
     for operator in found:
         if operator.kind not in (None, space.kind):
             raise UsageError(f"the operator {operator.name} only works on {operator.kind} candidates: take opro or mix")

@@ -116,7 +116,10 @@ class Operator(ABC):
 
     @abstractmethod
     async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
-        """Proposals for `count` new candidates, in order; duplicates and failures come along, for they are counted."""
+        """Proposals for `count` new candidates, in order; duplicates and failures come along, for they are counted.
+
+        Where more cost little there may be more: then the searcher chooses.
+        """
 
     def failed(self, heard: Heard) -> Proposal:
         """The proposal that stands for a call that failed."""

@@ -1,13 +1,11 @@
 """OPRO's own operator: show the best candidates with their scores (Yang et al. 2023, arXiv 2309.03409)."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from optiprompt import parse
 from optiprompt.backends.base import Request
-from optiprompt.candidate import Proposal, Usage
+from optiprompt.candidate import Proposal
 from optiprompt.errors import ParseError
 from optiprompt.metaprompt import MetaPrompt
 from optiprompt.operators.base import Heard, Operator, Scene
@@ -27,15 +25,14 @@ class Opro(Operator):
     async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
         """One proposal for each sample of the meta-prompt.
 
-        Where replies are decoded inside the grammar a further sample of the same meta-prompt costs little, so more are
-        drawn, and the first unseen ones are proposed with the duplicates that came before them.
+        Where replies are decoded inside the grammar a further sample of the same meta-prompt costs little: more are drawn
+        for the searcher to choose from.
         """
         request = self._request(scene, rng)
         draws = scene.settings.oversampling if request.grammar else 1
         first = (scene.trajectory.steps + 1) * scene.settings.proposals * draws
         heard = await scene.ask(request, range(first, first + count * draws))
-        proposals = [self._proposal(scene, each) for each in heard]
-        return _up_to(count, proposals, scene) if draws > 1 else proposals
+        return [self._proposal(scene, each) for each in heard]
 
     def _request(self, scene: Scene, rng: random.Random) -> Request:
         settings, task = scene.settings, scene.task
@@ -68,25 +65,6 @@ class Opro(Operator):
             return Proposal(reply.text, self.name, heard.record, f"the reply holds no {form}", usage=reply.usage)
         text = parse.polished(text) if space.kind == "text" else text
         return Proposal(text, self.name, heard.record, usage=reply.usage)
-
-
-def _up_to(wanted: int, proposals: Sequence[Proposal], scene: Scene) -> list[Proposal]:
-    """The proposals up to the last of so many unseen ones."""
-    taken: list[Proposal] = []
-    unseen: set[str] = set()
-    for proposal in proposals:
-        if len(unseen) == wanted:
-            break
-        taken.append(proposal)
-        try:
-            key = scene.task.space.candidate(proposal.text).key
-        except ParseError:
-            continue
-        if scene.trajectory.known(key) is None:
-            unseen.add(key)
-    # What the samples left out took is counted too, with the first proposal.
-    rest = sum((proposal.usage for proposal in proposals[len(taken) :]), Usage())
-    return [replace(taken[0], usage=taken[0].usage + rest), *taken[1:]]
 
 
 def _is_candidate(space: Space[Any], text: str) -> bool:

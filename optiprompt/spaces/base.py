@@ -2,7 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from optiprompt.candidate import Candidate
@@ -63,6 +63,10 @@ class Space(ABC, Generic[T]):
     def neighbours(self, value: T) -> Iterator[T]:
         """All candidates one small change away."""
         raise UsageError(f"{type(self).__name__} has no neighbours: use the algorithm opro, random or evolution")
+
+    def features(self, value: T) -> Sequence[float] | None:
+        """What a predictor of scores knows of a candidate: as many numbers for each, 0 to 1; a choice is one-hot."""
+        return None
 
     def candidate(self, text: str) -> Candidate[T]:
         """The candidate that the text stands for.

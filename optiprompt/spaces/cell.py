@@ -134,3 +134,7 @@ class CellSpace(Space[Cell]):
             for word in self.operations:
                 if word != present:
                     yield (*value[:edge], word, *value[edge + 1 :])
+
+    def features(self, value: Cell) -> list[float]:
+        """One-hot, edge by edge."""
+        return [float(word == present) for present in value for word in self.operations]
