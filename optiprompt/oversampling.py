@@ -13,8 +13,8 @@ from optiprompt.predictor import FEWEST, MOST, improvements
 def chosen(scene: Scene, proposals: Sequence[Proposal], wanted: int, taken: set[str]) -> list[Proposal]:
     """Proposals with `wanted` new candidates, in their order.
 
-    With a predictor the most promising ones, else the first. Duplicates and failures before the last of them come along,
-    and what the replies left out took is counted with the first.
+    With a predictor the most promising ones, else the first. Duplicates and failures before the last of them come
+    along, and what the replies left out took is counted with the first.
 
     Args:
         scene: of the step.

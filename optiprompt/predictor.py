@@ -1,9 +1,9 @@
 """A light predictor of scores, fitted to the trajectory: which of many proposals are worth an evaluation.
 
 A Gaussian process on the ranks of the scores, with a kernel that falls with the distance of the features; its length
-and noise are those of the highest marginal likelihood (Rasmussen and Williams 2006, chapter 5). It takes the place of the
-networks of Neural Predictor (Wen et al. 2020, arXiv 1912.00848) and GBDT-NAS (Luo et al. 2020, arXiv 2007.04785), which
-need more evaluations than a search has that a language model steers. Chosen is by expected improvement (Jones et al. 1998).
+and noise are those of the highest marginal likelihood (Rasmussen and Williams 2006, chapter 5), and what counts is the
+expected improvement (Jones et al. 1998). The networks of Neural Predictor (Wen et al. 2020, arXiv 1912.00848) and the
+trees of GBDT-NAS (Luo et al. 2020, arXiv 2007.04785) need more evaluations than there are here.
 """
 
 from collections.abc import Sequence
@@ -60,6 +60,6 @@ def _fit(
 
     factor = np.linalg.cholesky(np.exp(-apart / length) + noise * np.eye(len(targets)))
     weights = np.linalg.solve(factor.T, np.linalg.solve(factor, targets))
-    scale = float(targets @ weights) / len(targets)
+    scale = max(1e-12, float(targets @ weights) / len(targets))
     likelihood = -0.5 * len(targets) * np.log(scale) - np.log(np.diag(factor)).sum()
     return float(likelihood), length, noise, factor, weights, scale

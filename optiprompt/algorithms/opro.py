@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
@@ -73,7 +73,10 @@ class OproSearcher(Searcher):
         """The proposals of all operators that take part in this step, in the operators' order."""
         setting = self._setting
         scene = Scene(setting.task, trajectory, self._settings, self._optimizer, setting.seed, setting.steps)
-        ready = [name for name, operator in self._operators.items() if operator.ready(scene)]
+        ready = self._ready(scene)
+        if not ready:
+            scene = replace(scene, any_parent=True)
+            ready = self._ready(scene)
         dealt = self._bandit.deal(ready, min(count, self._settings.proposals), rng)
         # Each has a generator of its own: what one draws does not depend on what another did.
         chances = {name: random.Random(rng.random()) for name in dealt} if len(self._operators) > 1 else {}
@@ -84,6 +87,9 @@ class OproSearcher(Searcher):
             for share, drawn in zip(dealt.values(), made, strict=True)
             for each in chosen(scene, drawn, share, keys)
         ]
+
+    def _ready(self, scene: Scene) -> list[str]:
+        return [name for name, operator in self._operators.items() if operator.ready(scene)]
 
 
 def operators(named: str, space: Space[Any]) -> list[Operator]:

@@ -36,6 +36,7 @@ class Scene:
         optimizer: the model that proposes.
         seed: the run's.
         steps: how many steps the run will have; None where something else ends it.
+        any_parent: also those that got nothing right are varied: there is nothing else to work on.
     """
 
     task: Task
@@ -44,6 +45,7 @@ class Scene:
     optimizer: Backend
     seed: int
     steps: int | None = None
+    any_parent: bool = False
 
     @property
     def style(self) -> Style:
@@ -95,7 +97,8 @@ class Scene:
 
     def parents(self, most: int) -> list[Trial]:
         """The best scored candidates, best first, but for the empty text and those that got nothing right."""
-        worst = self.task.bounds[self.task.direction == "minimize"] if self.task.bounds else None
+        bounds = None if self.any_parent else self.task.bounds
+        worst = bounds[self.task.direction == "minimize"] if bounds else None
         return [trial for trial in self.trajectory.ranked() if trial.text and trial.score != worst][:most]
 
 

@@ -1,4 +1,4 @@
-"""The model rewrites a part of a good candidate: language-model crossover (arXiv 2302.12170), one or two places at a time.
+"""The model rewrites one or two places of a good candidate (language-model crossover, arXiv 2302.12170, of a part).
 
 What local search does by chance is left to the model, which has read the list of the best.
 """
@@ -18,7 +18,7 @@ PLACES = (1, 1, 2)  # how many places are open
 
 
 class Infill(Operator):
-    """Shows the list of the best to continue; all but one or two words of the next line are those of a good candidate."""
+    """Shows the list of the best to continue; the next line is a good candidate with one or two words left open."""
 
     name = "infill"
     kind = "structured"
@@ -56,13 +56,11 @@ class Infill(Operator):
 
 def _words(scene: Scene, grammar: Words) -> list[list[str]]:
     """The scored candidates, best first, word by word as the grammar writes them."""
-    split = [trial.text.split(" ") for trial in scene.trajectory.ranked()]
-    return [
-        words
-        for words in split
-        if len(words) == len(grammar.slots)
-        and all(word in slot for word, slot in zip(words, grammar.slots, strict=True))
-    ]
+
+    def fits(words: list[str]) -> bool:
+        return len(words) == len(grammar.slots) and all(map(tuple.__contains__, grammar.slots, words))
+
+    return [words for trial in scene.trajectory.ranked() if fits(words := trial.text.split(" "))]
 
 
 def _open(grammar: Words, parents: list[list[str]], rng: random.Random) -> Words:

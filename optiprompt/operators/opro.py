@@ -25,8 +25,8 @@ class Opro(Operator):
     async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
         """One proposal for each sample of the meta-prompt.
 
-        Where replies are decoded inside the grammar a further sample of the same meta-prompt costs little: more are drawn
-        for the searcher to choose from.
+        Where replies are decoded inside the grammar a further sample of the same meta-prompt costs little: more are
+        drawn for the searcher to choose from.
         """
         request = self._request(scene, rng)
         draws = scene.settings.oversampling if request.grammar else 1

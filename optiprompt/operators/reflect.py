@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 from optiprompt.candidate import Trial
 from optiprompt.operators._prompted import Prompted, failures, pair, shown
@@ -31,7 +32,7 @@ class Reflect(Prompted):
 
 def _wrong(scene: Scene) -> list[Trial]:
     """The best candidates that got something wrong; those that got nothing right too, while there are no others."""
-    best = scene.parents(PARENTS) or [trial for trial in scene.trajectory.ranked() if trial.text][:PARENTS]
+    best = scene.parents(PARENTS) or replace(scene, any_parent=True).parents(PARENTS)
     return [trial for trial in best if failures(trial, scene.task.examples)]
 
 

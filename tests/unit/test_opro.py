@@ -200,7 +200,9 @@ def test_an_instruction_is_cleaned_before_it_becomes_a_candidate(tmp_path: Path)
 
 def test_the_preset_gives_the_published_values_and_what_is_named_goes_before_it() -> None:
     reference = make_algorithm("opro", {"shown": 5}, "reference")
-    assert reference == op.Opro(shown=5, rejected=0, aim=False, constrained=False, oversampling=1, widening=0, operators="opro")
+    assert reference == op.Opro(
+        shown=5, rejected=0, aim=False, constrained=False, oversampling=1, widening=0, operators="opro"
+    )
     assert make_algorithm("random", {}, "reference") == op.Random()
 
 
