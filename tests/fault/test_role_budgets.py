@@ -54,14 +54,15 @@ def search(
     budget: op.Budget,
     *,
     models: tuple[str, str] = ("m", "m"),
-    splits: tuple[str, ...] = ("train", "dev", "test"),
+    held_out: bool = True,
     racing: op.Racing | None = None,
 ) -> op.Result:
     options = op.BackendOptions(concurrency=32, timeout=5.0)
     optimizer = connect(f"{models[0]}@{server.url}", options, QUICK)
     same = models[0] == models[1]
     scorer = optimizer if same else connect(f"{models[1]}@{server.url}", options, QUICK)
-    data = Splits(*(examples(each) for each in splits))
+    held = (examples("dev"), examples("test")) if held_out else ((), ())
+    data = Splits(examples("train"), *held)
     task = op.PromptTask("sums", data, op.graders.number(), start=["Add.", "Add up."], max_tokens=60)
     return op.optimize(
         task,
@@ -142,14 +143,14 @@ def test_when_one_role_is_done_the_run_ends_well_with_dev_and_test(
 
 def test_the_calls_of_a_role_count_although_they_were_made_before_it_was_limited(tmp_path: Path) -> None:
     with ChaosServer(Answers(), honours_n=False) as server:
-        search(server, tmp_path / "run", op.Budget(steps=2), splits=("train",))
+        search(server, tmp_path / "run", op.Budget(steps=2), held_out=False)
         counted = seen(server)
         assert counted["optimizer"] == 8, "a server that gives one sample an answer is asked for each"
         for limits in (op.Budget(optimizer_calls=8), op.Budget(scorer_calls=counted["scorer"])):
-            result = search(server, tmp_path / "run", limits, splits=("train",))
+            result = search(server, tmp_path / "run", limits, held_out=False)
             assert "calls are made" in result.stop_reason
         assert seen(server) == counted
-        search(server, tmp_path / "run", op.Budget(optimizer_calls=10), splits=("train",))
+        search(server, tmp_path / "run", op.Budget(optimizer_calls=10), held_out=False)
         assert seen(server)["optimizer"] == 10
 
 

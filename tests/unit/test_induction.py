@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from optiprompt import graders
+from optiprompt import cli, graders
 from optiprompt.data.examples import Example
 from optiprompt.errors import DataError
 from optiprompt.tasks._human import OUTPUT_ONLY, human_instructions, human_variants
@@ -33,7 +33,7 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "induction"
     folder.mkdir()
     for split, first, count in (("train", 0, 60), ("test", 100, 30)):
-        rows = [{"input": f"{n} apples", "target": [str(n), f"just {n}"]} for n in range(first, first + count)]
+        rows = [{"input": f"{n} apples", "target": [("even", "odd")[n % 2], "?"]} for n in range(first, first + count)]
         (folder / f"sum.{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "sum.human.json").write_text(json.dumps({"human_instructions": ["Count.", "How many?", "Count."]}))
     monkeypatch.setenv("OPTIPROMPT_DATA", str(tmp_path))
@@ -73,6 +73,21 @@ def test_what_is_missing_is_said_in_one_line(made_up: Path, monkeypatch: pytest.
 def test_the_instructions_of_people_also_ask_for_the_output_alone(made_up: Path) -> None:
     assert human_instructions("induction/sum") == human_instructions("sum") == ["Count.", "How many?", "Count."]
     assert human_variants("sum") == ["Count.", "Count." + OUTPUT_ONLY, "How many?", "How many?" + OUTPUT_ONLY]
+
+
+def test_the_best_instruction_of_people_is_chosen_on_train_and_measured_on_test(
+    made_up: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, runs: Path
+) -> None:
+    replies = {r"many\?\n\d*[13579] ": "odd", r"many\?\n\d\d? ": "Even.", r"Count\.\n1\d\d ": "?", ".": "It is even"}
+    script = tmp_path / "script.jsonl"
+    script.write_text("".join(json.dumps({"match": match, "text": text}) + "\n" for match, text in replies.items()))
+    words = ["optiprompt", "evaluate", "induction/sum", "--human", "--scorer", f"scripted:{script}", "--json"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert not stopped.value.code
+    [found] = json.loads(capsys.readouterr().out)
+    assert (found["candidate"], found["score"], found["n"]) == ("How many?", 0.5, 30), "Count. is better on test"
 
 
 def test_there_are_the_24_published_tasks() -> None:
