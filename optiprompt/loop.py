@@ -107,7 +107,7 @@ def over(search: Search, trajectory: Trajectory) -> str | None:
     """Why the search ends now; None while it goes on. From the first step on the budget keeps what the end takes."""
     if search.scoring.final and trajectory.steps >= 0:
         started = sum(trial.evaluation.usage.calls for trial in trajectory if trial.step == 0)
-        meter.hold_back(*reserved(search.task, started, search.budget.calls))
+        meter.hold_back(*reserved(search.task, started, search.budget))
     if search.task.solved(trajectory):
         return "the optimum is found"
     return search.budget.spent(trajectory) or meter.spent()

@@ -15,8 +15,10 @@ from optiprompt.cli._app import (
     Display,
     Evaluations,
     Minutes,
+    OptimizerCalls,
     RunDir,
     RunName,
+    ScorerCalls,
     Steps,
     Tokens,
     Usd,
@@ -107,6 +109,8 @@ def resume(
     steps: Steps = None,
     max_evaluations: Evaluations = None,
     max_calls: Calls = None,
+    max_optimizer_calls: OptimizerCalls = None,
+    max_scorer_calls: ScorerCalls = None,
     max_tokens: Tokens = None,
     max_usd: Usd = None,
     max_minutes: Minutes = None,
@@ -119,6 +123,7 @@ def resume(
     folder = run_folder(run, "events.jsonl", SWEEP)
     totals = given({"steps": steps, "evaluations": max_evaluations, "calls": max_calls, "tokens": max_tokens})
     totals |= given({"usd": max_usd, "minutes": max_minutes})
+    totals |= given({"optimizer_calls": max_optimizer_calls, "scorer_calls": max_scorer_calls})
     if (folder / SWEEP).is_file():
         from optiprompt.cli._sweep import resume_sweep
 

@@ -89,7 +89,11 @@ def show(result: Result) -> None:
     if result.cached:
         print(f"{result.cached:,} replies from the cache: nothing was paid for them")
     money = f", ${result.usd:.4f}" if result.usd else ""
-    print(f"stopped: {result.stop_reason}\nspent: {result.usage.calls:,} calls, {result.usage.tokens:,} tokens{money}")
+    apart = ", ".join(f"{count:,} of the {role}" for role, count in sorted(result.calls_by_role.items()))
+    calls = (
+        f"{result.usage.calls:,} calls ({apart})" if len(result.calls_by_role) > 1 else f"{result.usage.calls:,} calls"
+    )
+    print(f"stopped: {result.stop_reason}\nspent: {calls}, {result.usage.tokens:,} tokens{money}")
     print(f"run: {result.run_dir}")
 
 
