@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
+from optiprompt import meter
 from optiprompt.algorithms.base import Searcher
 from optiprompt.candidate import Evaluation, Trial
 from optiprompt.events import Checked, Evaluated, Event, Proposed, Stepped
@@ -65,3 +67,21 @@ def replay(task: Task, searcher: Searcher, events: Sequence[Event]) -> tuple[Tra
             searcher.tell(complete(task, trajectory, event.step, unfinished))
             unfinished = None
     return trajectory, unfinished
+
+
+def summary(trajectory: Trajectory, trials: Sequence[Trial]) -> Stepped:
+    """The event that ends a step."""
+    fresh = [trial for trial in trials if not trial.duplicate]
+    scores = [trial.score for trial in fresh if trial.ok]
+    best = trajectory.best
+    return Stepped(
+        step=trajectory.steps,
+        evaluations=len(trajectory),
+        best=best.score if best else None,
+        mean=fmean(scores) if scores else None,
+        duplicates=len(trials) - len(fresh),
+        invalid=sum(trial.evaluation.status == "invalid" for trial in fresh),
+        failed=sum(trial.evaluation.status == "failed" for trial in fresh),
+        usage=trajectory.usage,
+        usd=meter.money(),
+    )

@@ -8,17 +8,16 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from optiprompt import meter
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
 from optiprompt.backends.base import Backend
 from optiprompt.budget import Budget, hopeless
-from optiprompt.candidate import Candidate, Evaluation, Proposal, Trial
+from optiprompt.candidate import Candidate, Evaluation, Proposal
 from optiprompt.errors import BudgetSpent, OptipromptError, ParseError, SearchFailed
-from optiprompt.events import Checked, Evaluated, Proposed, Stepped
+from optiprompt.events import Checked, Evaluated, Proposed
 from optiprompt.finals import Final, decide, reserved
-from optiprompt.history import Unfinished, add_part, complete, replay
+from optiprompt.history import Unfinished, add_part, complete, replay, summary
 from optiprompt.scoring import Scoring, race, score_all
 from optiprompt.spaces.base import Space
 from optiprompt.store import Run
@@ -178,22 +177,4 @@ async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinishe
     await score_all(
         [task.evaluate(candidates[index], scorer) for index in missing],
         lambda place, evaluation: record(missing[place], evaluation),
-    )
-
-
-def summary(trajectory: Trajectory, trials: Sequence[Trial]) -> Stepped:
-    """The event that ends a step."""
-    fresh = [trial for trial in trials if not trial.duplicate]
-    scores = [trial.score for trial in fresh if trial.ok]
-    best = trajectory.best
-    return Stepped(
-        step=trajectory.steps,
-        evaluations=len(trajectory),
-        best=best.score if best else None,
-        mean=fmean(scores) if scores else None,
-        duplicates=len(trials) - len(fresh),
-        invalid=sum(trial.evaluation.status == "invalid" for trial in fresh),
-        failed=sum(trial.evaluation.status == "failed" for trial in fresh),
-        usage=trajectory.usage,
-        usd=meter.money(),
     )
