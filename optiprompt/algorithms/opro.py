@@ -83,7 +83,7 @@ class OproSearcher(Searcher):
                 break
             taken.append(proposal)
             try:
-                key = self._setting.task.space.candidate(proposal.text).key
+                key = self._setting.task.candidate(proposal.text).key
             except ParseError:
                 continue
             if trajectory.known(key) is None:

@@ -81,7 +81,7 @@ class NasBench201(Task):
 
         Its metrics are parameters (in millions), latency (in seconds) and train_time (in seconds).
         """
-        row = self._table["".join(_DIGITS[word] for word in cell)]
+        row = self._row(cell)
         runs = row["val_acc"]
         mean = fmean(runs)
         spread = math.sqrt(sum((run - mean) ** 2 for run in runs) / (len(runs) - 1)) if len(runs) > 1 else None
@@ -96,6 +96,14 @@ class NasBench201(Task):
                 "train_time": fmean(row["train_time"]),
             },
         )
+
+    def _row(self, cell: Cell) -> Row:
+        return self._table["".join(_DIGITS[word] for word in cell)]
+
+    def costs(self, candidate: Candidate[Cell]) -> dict[str, float]:
+        """Parameters (in millions) and latency_ms (in milliseconds), both from the table."""
+        row = self._row(candidate.value)
+        return {"parameters": fmean(row["model_size"]), "latency_ms": 1000 * fmean(row["latency"])}
 
     async def evaluate(self, candidate: Candidate[Cell], scorer: Backend | None) -> Evaluation:
         """Look the cell up; needs no scorer."""
