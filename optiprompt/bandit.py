@@ -61,10 +61,11 @@ class Bandit:
             arm.gained *= FORGETTING
             arm.spent *= FORGETTING
         for trial in trials:
-            if arm := self.arms.get(trial.proposal.source):
-                arm.proposals += 1
-                arm.gained += self._worth(trial)
-                arm.spent += self._cost(trial)
+            if trial.proposal.source in self.arms:
+                mine = self.arms[trial.proposal.source]
+                mine.proposals += 1
+                mine.gained += self._worth(trial)
+                mine.spent += self._cost(trial)
         # Only now: what a step's proposals are worth does not depend on their order.
         self.scores += [self._good(trial) for trial in trials if trial.ok and not trial.duplicate]
 

@@ -56,7 +56,7 @@ def replay(task: Task, searcher: Searcher, events: Sequence[Event]) -> tuple[Tra
     Returns:
         The completed steps, and the step under way if there is one.
     """
-    trajectory = Trajectory(task.direction)
+    trajectory = Trajectory(task.direction, task.tradeoff)
     unfinished: Unfinished | None = None
     for event in events:
         if isinstance(event, Proposed):

@@ -7,7 +7,7 @@ trajectory from the events, and a step that was under way is finished without pr
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optiprompt import meter
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
@@ -19,7 +19,6 @@ from optiprompt.events import Checked, Evaluated, Proposed
 from optiprompt.finals import Final, decide, reserved
 from optiprompt.history import Unfinished, add_part, complete, replay, stepped
 from optiprompt.scoring import Scoring, race, score_all
-from optiprompt.spaces.base import Space
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -119,22 +118,20 @@ async def propose(search: Search, searcher: Searcher, trajectory: Trajectory, ru
     rng = random.Random(f"{search.seed}/{step}")
     room = search.budget.room(trajectory, 1_000_000)
     if step == 0:
-        proposals = [Proposal(text, "start") for text in search.task.start(rng)]
+        proposals = [Proposal(text, "start") for text in search.task.starting(rng)]
     else:
         proposals = await searcher.ask(trajectory, room, rng)
-    checked = check(search.task.space, trajectory, proposals, room)
+    checked = check(search.task, trajectory, proposals, room)
     run.append(Proposed(step, checked))
     return checked
 
 
-def check(
-    space: Space[object], trajectory: Trajectory, proposals: Sequence[Proposal], room: int
-) -> tuple[Checked, ...]:
-    """Parse the proposals and find the duplicates; new candidates beyond the room are left out."""
+def check(task: Task, trajectory: Trajectory, proposals: Sequence[Proposal], room: int) -> tuple[Checked, ...]:
+    """Parse the proposals, hold the limits and find the duplicates; new candidates beyond the room are left out."""
     checked: list[Checked] = []
     fresh: set[str] = set()
     for proposal in proposals:
-        candidate = _parsed(space, proposal)
+        candidate = _parsed(task, proposal)
         if isinstance(candidate, str):
             checked.append(Checked(proposal, "failed" if proposal.failed else "invalid", reason=candidate))
         elif candidate.key in fresh or trajectory.known(candidate.key):
@@ -145,12 +142,12 @@ def check(
     return tuple(checked)
 
 
-def _parsed(space: Space[object], proposal: Proposal) -> Candidate[object] | str:
+def _parsed(task: Task, proposal: Proposal) -> Candidate[object] | str:
     """The proposal's candidate, or the reason why it is none."""
     if proposal.problem:
         return proposal.problem
     try:
-        return space.candidate(proposal.text)
+        return task.candidate(proposal.text)
     except ParseError as error:
         return str(error)
 
@@ -164,8 +161,10 @@ async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinishe
 
     def record(index: int, evaluation: Evaluation) -> None:
         if index not in unfinished.evaluations:
-            unfinished.evaluations[index] = evaluation
             candidate = candidates[index]
+            if task.limits or task.pareto:
+                evaluation = replace(evaluation, metrics={**evaluation.metrics, **task.costs(candidate)})
+            unfinished.evaluations[index] = evaluation
             run.append(Evaluated(step, index, candidate.key, candidate.text, evaluation))
 
     if step > 0 and racing and task.examples and scorer and any(index not in unfinished.evaluations for index in new):

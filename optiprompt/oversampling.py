@@ -41,7 +41,7 @@ def chosen(scene: Scene, proposals: Sequence[Proposal], wanted: int, taken: set[
 
 def _candidate(scene: Scene, proposal: Proposal) -> Candidate[Any] | None:
     try:
-        return None if proposal.problem else scene.task.space.candidate(proposal.text)
+        return None if proposal.problem else scene.task.candidate(proposal.text)
     except ParseError:
         return None
 
@@ -59,6 +59,8 @@ def _promise(scene: Scene, candidates: Sequence[Candidate[Any]]) -> list[float]:
     others = [space.features(candidate.value) for candidate in candidates]
     if any(each is None for each in [*known, *others]):
         return []
-    sign = 1 if trajectory.direction == "maximize" else -1
+    # In a Pareto search the places on the fronts take the place of the scores.
+    merits = trajectory.merits(scored)
+    places = {merit: place for place, merit in enumerate(sorted(set(merits)))}
     told = [each for each in known if each is not None]
-    return improvements(told, [sign * trial.score for trial in scored], [each for each in others if each is not None])
+    return improvements(told, [places[merit] for merit in merits], [each for each in others if each is not None])

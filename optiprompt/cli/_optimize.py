@@ -169,9 +169,8 @@ class Interrupted(OptipromptError):
 
 
 def _record(result: "Result") -> dict[str, Any]:
-    from optiprompt.report.summary import Best, best_of
+    from optiprompt.report.summary import FIELDS, best_of
 
     if result.best is None:  # the budget was spent before anything had a score
-        names = [name for name in Best.__dataclass_fields__ if name != "test"]
-        return {**dict.fromkeys(names), "status": "finished", "run": str(result.run_dir)}
+        return {**dict.fromkeys(FIELDS), "status": "finished", "run": str(result.run_dir)}
     return best_of(result.run_dir or Path()).to_json()

@@ -32,9 +32,9 @@ class Neighbour(Operator):
         parents = scene.trajectory.ranked()[:PARENTS]
         found: dict[str, Proposal] = {}
         for _ in range(10 * count * scene.settings.oversampling):
-            child = space.mutate(space.parse(rng.choice(parents).text), rng)
-            if scene.trajectory.known(space.key(child)) is None:
-                found.setdefault(space.key(child), Proposal(space.render(child), self.name))
+            child = space.of(space.mutate(space.parse(rng.choice(parents).text), rng))
+            if scene.trajectory.known(child.key) is None and scene.task.admits(child):
+                found.setdefault(child.key, Proposal(child.text, self.name))
             if len(found) == count * scene.settings.oversampling:
                 break
         return list(found.values())

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from optiprompt.candidate import Evaluation
+from optiprompt.candidate import Candidate, Evaluation
 from optiprompt.errors import DataError
 from optiprompt.spaces.cell import Cell, CellSpace
 from optiprompt.tasks._tables import BLIND, TableSpec, TableTask, disguised, package_file, read_plain_pickle
@@ -90,7 +90,7 @@ class NasBench201(TableTask):
 
         Its metrics are parameters (in millions), latency (in seconds) and train_time (in seconds).
         """
-        row = self._table["".join(_DIGITS[self._meaning[word]] for word in cell)]
+        row = self._row(cell)
         runs = row["val_acc"]
         mean = fmean(runs)
         spread = math.sqrt(sum((run - mean) ** 2 for run in runs) / (len(runs) - 1)) if len(runs) > 1 else None
@@ -105,6 +105,14 @@ class NasBench201(TableTask):
                 "train_time": fmean(row["train_time"]),
             },
         )
+
+    def _row(self, cell: Cell) -> Row:
+        return self._table["".join(_DIGITS[self._meaning[word]] for word in cell)]
+
+    def costs(self, candidate: Candidate[Cell]) -> dict[str, float]:
+        """Parameters (in millions) and latency_ms (in milliseconds), both from the table."""
+        row = self._row(candidate.value)
+        return {"parameters": fmean(row["model_size"]), "latency_ms": 1000 * fmean(row["latency"])}
 
     def show(self, score: float) -> str:
         """Percent with one decimal."""
