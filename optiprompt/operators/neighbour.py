@@ -1,43 +1,52 @@
-"""A local move: one small change to one of the best candidates, by chance. No model takes part."""
+"""A local move: one small change to one of the best candidates. No model takes part."""
 
 import random
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
 
-from optiprompt.candidate import Proposal
+from optiprompt.candidate import Candidate, Proposal
 from optiprompt.errors import UsageError
 from optiprompt.operators.base import Operator, Scene
 
-PARENTS = 3
+PARENTS = 2
+MOST = 200  # moves that are looked at in a step
 
 
 class Neighbour(Operator):
-    """Changes one of the best three at random."""
+    """All small changes to the best candidates, in random order, for the searcher to choose from: they cost nothing."""
 
     name = "neighbour"
     kind = "structured"
 
     def ready(self, scene: Scene) -> bool:
         """There is a parent, and the space knows small changes."""
-        ranked = scene.trajectory.ranked()
-        if not ranked:
-            return False
         try:
-            scene.task.space.mutate(scene.task.space.parse(ranked[0].text), random.Random(0))
+            return next(_moves(scene, random.Random(0)), None) is not None
         except UsageError:
             return False
-        return True
 
     async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
-        """Several times as many as are wanted, for the searcher to choose from: they cost nothing."""
-        space = scene.task.space
-        parents = scene.trajectory.ranked()[:PARENTS]
-        found: dict[str, Proposal] = {}
-        for _ in range(10 * count * scene.settings.oversampling):
-            child = space.of(space.mutate(space.parse(rng.choice(parents).text), rng))
-            if scene.trajectory.known(child.key) is None and scene.task.admits(child):
-                found.setdefault(child.key, Proposal(child.text, self.name))
-            if len(found) == count * scene.settings.oversampling:
-                break
-        return list(found.values())
+        """Unseen candidates within the limits."""
+        moves = list(islice(_moves(scene, rng), MOST))
+        rng.shuffle(moves)
+        return [Proposal(move.text, self.name) for move in moves if scene.task.admits(move)]
+
+
+def _moves(scene: Scene, rng: random.Random) -> Iterator[Candidate[Any]]:
+    """The unseen neighbours of the best candidates, those of the best first; where a space lists none, random ones."""
+    space, seen = scene.task.space, set[str]()
+    for parent in scene.trajectory.ranked()[:PARENTS]:
+        value = space.parse(parent.text)
+        try:
+            near = list(space.neighbours(value))
+        except UsageError:
+            near = [space.mutate(value, rng) for _ in range(MOST // PARENTS)]
+        rng.shuffle(near)
+        for move in map(space.of, near):
+            if move.key not in seen and scene.trajectory.known(move.key) is None:
+                seen.add(move.key)
+                yield move
 
 
 OPERATOR = Neighbour

@@ -13,6 +13,7 @@ from optiprompt.spaces._words import fold, json_fields
 from optiprompt.spaces.base import Space
 
 NODES = 4
+INPUT = "in"
 # What a node reads: the input or an earlier node. Words, for many tokenizers make two tokens of a space and a digit.
 SOURCES = ("in", "one", "two", "three")
 NUMBERS = (*SOURCES[1:], "four")
@@ -242,3 +243,14 @@ def _spellings(ready: tuple[tuple[int, Tree], ...], number: int) -> Iterator[Spe
         others = (*ready[:at], *ready[at + 1 :], *((number, tree) for tree in trees))
         for sources, operations in _spellings(others, number + 1):
             yield (source, *sources), (operation, *operations)
+
+    def features(self, value: GraphCell) -> list[float]:
+        """Which operations there are, how often each follows each, and how deep each node is: the same for equal graphs."""
+        words = (*self.operations, INPUT)
+        pairs = dict.fromkeys(((before, after) for before in words for after in self.operations), 0.0)
+        depths, deep = [0], [0.0] * NODES
+        for source, word in zip(value.sources, value.operations, strict=True):
+            pairs[INPUT if source == 0 else value.operations[source - 1], word] += 1
+            depths.append(depths[source] + 1)
+            deep[depths[-1] - 1] += 1
+        return [*(2.0 * value.operations.count(word) for word in self.operations), *pairs.values(), *deep]
