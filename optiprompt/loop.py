@@ -123,23 +123,23 @@ async def propose(search: Search, searcher: Searcher, trajectory: Trajectory, ru
         proposals = [Proposal(text, "start") for text in search.task.start(rng)]
     else:
         proposals = await searcher.ask(trajectory, room, rng)
-    checked = check(search.task.space, trajectory, proposals, room)
+    checked = check(search.task, trajectory, proposals, room)
     run.append(Proposed(step, checked))
     return checked
 
 
-def check(
-    space: Space[object], trajectory: Trajectory, proposals: Sequence[Proposal], room: int
-) -> tuple[Checked, ...]:
-    """Parse the proposals and find the duplicates; new candidates beyond the room are left out."""
+def check(task: Task, trajectory: Trajectory, proposals: Sequence[Proposal], room: int) -> tuple[Checked, ...]:
+    """Parse the proposals, find the duplicates and what the task objects to; new ones beyond the room are left out."""
     checked: list[Checked] = []
     fresh: set[str] = set()
     for proposal in proposals:
-        candidate = _parsed(space, proposal)
+        candidate = _parsed(task.space, proposal)
         if isinstance(candidate, str):
             checked.append(Checked(proposal, "failed" if proposal.failed else "invalid", reason=candidate))
         elif candidate.key in fresh or trajectory.known(candidate.key):
             checked.append(Checked(proposal, "duplicate", candidate.key))
+        elif trajectory.steps >= 0 and (objection := task.objection(candidate)):
+            checked.append(Checked(proposal, "invalid", reason=objection))
         elif len(fresh) < room:
             fresh.add(candidate.key)
             checked.append(Checked(proposal, "new", candidate.key))

@@ -1,6 +1,6 @@
 """The history of a search: every trial in order, failures and duplicates too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 
 from optiprompt.candidate import Direction, Trial, Usage
@@ -20,10 +20,15 @@ class Trajectory:
         failures: the failed trials of those steps.
         usage: model calls so far, of proposals and evaluations together.
         best: the best scored candidate; of equal ones the earliest.
+
+    Args:
+        direction: whether a higher or a lower score is better.
+        worth: what candidates are ranked by, of score and text; the score by default.
     """
 
-    def __init__(self, direction: Direction) -> None:
+    def __init__(self, direction: Direction, worth: Callable[[float, str], float] | None = None) -> None:
         self.direction: Direction = direction
+        self._worth = worth
         self.trials: list[Trial] = []
         self.steps = -1
         self.barren = 0
@@ -39,7 +44,7 @@ class Trajectory:
         fresh = [trial for trial in trials if trial.key is not None and not trial.duplicate]
         self._by_key.update({trial.key: trial for trial in fresh if trial.key is not None})
         for trial in fresh:
-            if trial.ok and (self.best is None or self.better(trial.score, self.best.score)):
+            if trial.ok and (self.best is None or self.better(self.worth(trial), self.worth(self.best))):
                 self.best = trial
         self.usage = sum((trial.proposal.usage for trial in trials), self.usage)
         self.usage = sum((trial.evaluation.usage for trial in fresh), self.usage)
@@ -68,10 +73,14 @@ class Trajectory:
         """Whether score a beats score b."""
         return a > b if self.direction == "maximize" else a < b
 
+    def worth(self, trial: Trial) -> float:
+        """What a scored trial is ranked by."""
+        return self._worth(trial.score, trial.text) if self._worth else trial.score
+
     def ranked(self) -> list[Trial]:
         """The scored candidates, best first; of equal ones the earlier first."""
         scored = [trial for trial in self if trial.ok]
-        return sorted(scored, key=attrgetter("score"), reverse=self.direction == "maximize")
+        return sorted(scored, key=self.worth, reverse=self.direction == "maximize")
 
     @property
     def rejected(self) -> list[Trial]:

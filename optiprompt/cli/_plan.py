@@ -43,6 +43,9 @@ Optimizer = Annotated[
     str | None, typer.Option(help="The model that proposes: openai:NAME[@URL], hf:ID_FOLDER_OR_GGUF or smollm2.")
 ]
 Patience = Annotated[int | None, typer.Option(min=1, help="Stop after this many steps without a better score.")]
+GuardOn = Annotated[
+    bool, typer.Option("--guard/--no-guard", help="Refuse proposed instructions that copy training examples.")
+]
 RacingOn = Annotated[
     bool | None,
     typer.Option(
@@ -84,6 +87,7 @@ def make_plan(
     racing: RacingOn = None,
     final: FinalOn = True,
     cache: Cache = True,
+    guard: GuardOn = True,
     *,
     settings: dict[str, Any],
 ) -> "Plan":
@@ -102,6 +106,7 @@ def make_plan(
         algorithm=algorithm,
         overrides={
             **given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
+            **({} if guard else {"guard": False}),
             **pairs("--set", overrides),
         },
         settings=settings,

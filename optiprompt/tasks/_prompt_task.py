@@ -23,6 +23,7 @@ from optiprompt.errors import (
 from optiprompt.graders import Grader, GradingError, Verdict
 from optiprompt.spaces.text import MAX_CHARS, Text
 from optiprompt.tasks._asking import Asking, Position, final_request, final_text
+from optiprompt.tasks._guard import Guard
 from optiprompt.tasks._options import Likeliest
 from optiprompt.tasks.base import Task
 from optiprompt.threads import turn
@@ -45,6 +46,9 @@ class PromptTask(Task):
         stop: strings before which an answer ends, besides those of the form.
         extract: after its reply the scorer is asked once more, for the final answer alone, and that second reply is
             graded (for base models; Kojima et al. 2022, arXiv 2205.11916). An empty reply is graded as it is.
+        guard: proposed instructions that copy training examples are refused before they are scored.
+        length_penalty: how many points (hundredths) of accuracy 100 characters cost where candidates are ranked; the
+            scores shown and reported are the plain ones.
     """
 
     score_name = "accuracy"
@@ -99,6 +103,9 @@ class PromptTask(Task):
         self.judge: Backend | None = None
         self.extract = False
         self.stop: tuple[str, ...] = ()
+        self.guard = True
+        self.length_penalty = 0.0
+        self._guard = Guard(self.examples)
         self._likeliest: Likeliest | None = None
         self._start = tuple(start)
 
@@ -192,6 +199,14 @@ class PromptTask(Task):
         """The given instructions."""
         return self._start
 
+    def objection(self, candidate: Candidate[Any]) -> str:
+        """What it copies from the training examples, where the guard is on."""
+        return self._guard.objection(candidate.text) if self.guard else ""
+
+    def worth(self, score: float, text: str) -> float:
+        """The score less what the length of the text costs."""
+        return score - self.length_penalty / 100 * len(text) / 100
+
     def show(self, score: float) -> str:
         """As a whole number from 0 to 100."""
         return str(round(100 * score))
@@ -215,6 +230,7 @@ class PromptTask(Task):
             "max_tokens": self.max_tokens,
             **({"extract": True} if self.extract else {}),
             **({"stop": self.stop} if self.stop else {}),
+            **({"length_penalty": self.length_penalty} if self.length_penalty else {}),
             **(self._likeliest.identity() if self._likeliest else {}),
         }
 

@@ -41,6 +41,8 @@ class Spec(BaseModel):
         stop: strings before which an answer ends.
         answer: whether the scorer writes it (`generate`) or the likeliest option is taken (`likelihood`).
         extract: the scorer is asked once more for the final answer alone, and that is graded: for base models.
+        guard: proposed instructions that copy training examples are refused.
+        length_penalty: points of accuracy that 100 characters cost where candidates are ranked.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +68,8 @@ class Spec(BaseModel):
     stop: tuple[str, ...] = ()
     answer: Literal["generate", "likelihood"] = "generate"
     extract: bool = False
+    guard: bool = True
+    length_penalty: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
     @field_validator("choices", mode="before")
     @classmethod
@@ -122,6 +126,7 @@ class Spec(BaseModel):
             for text in self.start:
                 check_start(task.space, text)
         task.extract, task.stop = self.extract, self.stop
+        task.guard, task.length_penalty = self.guard, self.length_penalty
         if self.answer == "likelihood":
             task.answer_by_likelihood(self.choices)
         return task
