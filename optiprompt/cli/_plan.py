@@ -46,6 +46,10 @@ Patience = Annotated[int | None, typer.Option(min=1, help="Stop after this many 
 GuardOn = Annotated[
     bool, typer.Option("--guard/--no-guard", help="Refuse proposed instructions that copy training examples.")
 ]
+Shots = Annotated[
+    int | None,
+    typer.Option(min=0, max=8, help="How many examples a prompt may show; they come from train. Default: 0."),
+]
 RacingOn = Annotated[
     bool | None,
     typer.Option(
@@ -88,6 +92,7 @@ def make_plan(
     final: FinalOn = True,
     cache: Cache = True,
     guard: GuardOn = True,
+    shots: Shots = None,
     *,
     settings: dict[str, Any],
 ) -> "Plan":
@@ -106,7 +111,7 @@ def make_plan(
         algorithm=algorithm,
         overrides={
             **given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
-            **({} if guard else {"guard": False}),
+            **given({"guard": None if guard else False, "shots": shots}),
             **pairs("--set", overrides),
         },
         settings=settings,
