@@ -22,6 +22,7 @@ from optiprompt.data.examples import Example
 from optiprompt.errors import OptipromptError, ParseError, RunError, UsageError
 from optiprompt.events import Evaluated, Started
 from optiprompt.measurement import Measured, Measurement, labels_of
+from optiprompt.spaces.prompt import MOST_SHOTS, PARTS, Prompts, tagged
 from optiprompt.spaces.text import Text
 from optiprompt.store import Run, opened
 from optiprompt.tasks.base import Task
@@ -73,7 +74,7 @@ def evaluate(
     if candidates is None:
         candidates = list(task.start(random.Random(0)))[:1]
     texts = [candidates] if isinstance(candidates, str) else list(candidates)
-    given = [_candidate(text) for text in texts]
+    given = [_candidate(text, task) for text in texts]
     if not given:
         raise UsageError("there is no candidate to evaluate: give at least one")
     folder = Path(run_dir) if run_dir is not None else new_folder(f"evaluate-{task.name}")
@@ -98,10 +99,15 @@ def _examples(task: PromptTask, split: str, limit: int | None) -> tuple[Example,
     return examples[:limit]
 
 
-def _candidate(text: str) -> Candidate[str]:
-    """The candidate as a search would put it into the prompt; a user's may be longer, and hold any words."""
+def _candidate(text: str, task: PromptTask) -> Candidate[Any]:
+    """The candidate as a search would put it into the prompt; a user's may be longer, and hold any words.
+
+    It is a structured prompt where it begins with the tag of a section, or the task's candidates are such prompts.
+    """
     try:
-        return Text(max_chars=len(text), forbidden=()).candidate(text)
+        texts = Text(max_chars=len(text), forbidden=())
+        structured = tagged(text) or isinstance(task.space, Prompts)
+        return Prompts(texts, PARTS, MOST_SHOTS).candidate(text) if structured else texts.candidate(text)
     except ParseError as error:
         raise UsageError(f"the candidate {text[:40]!r} {error}") from None
 
@@ -112,7 +118,7 @@ def _start(
     scorer: Backend,
     split: str,
     examples: Sequence[Example],
-    candidates: Sequence[Candidate[str]],
+    candidates: Sequence[Candidate[Any]],
 ) -> None:
     """Write the first event, or make sure that the folder holds the same measurement."""
     settings = {
@@ -161,7 +167,7 @@ class _Work:
         return Counted(inner(self.scorer, cache), self.store.replies, heard), task
 
 
-async def _measure(work: _Work, candidates: Sequence[Candidate[str]]) -> tuple[Measured, ...]:
+async def _measure(work: _Work, candidates: Sequence[Candidate[Any]]) -> tuple[Measured, ...]:
     store = work.store
     try:
         measured = await _all(work, candidates)
@@ -179,7 +185,7 @@ async def _measure(work: _Work, candidates: Sequence[Candidate[str]]) -> tuple[M
     return measured
 
 
-async def _all(work: _Work, candidates: Sequence[Candidate[str]]) -> tuple[Measured, ...]:
+async def _all(work: _Work, candidates: Sequence[Candidate[Any]]) -> tuple[Measured, ...]:
     """Measure all at once, and record each in its place."""
     scorer, task = work.recorded(len(candidates))
     work = replace(work, task=task)

@@ -168,7 +168,10 @@ async def _chosen(finals: _Finals, finalists: Sequence[Trial]) -> Final:
     pairs = [each for each in zip(finalists, evaluations or (), strict=False) if each[1].status == "ok"]
     if not pairs:
         return first
-    dev = [goodness(task, each.outcomes) for _, each in pairs]
+    dev = [
+        [None if score is None else task.worth(score, trial.text) for score in goodness(task, each.outcomes)]
+        for trial, each in pairs
+    ]
     winner, evaluation = pairs[selection.choose(dev)]
     return Final(winner, "dev", "", evaluation)
 

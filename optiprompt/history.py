@@ -29,10 +29,11 @@ def complete(task: Task, trajectory: Trajectory, step: int, finished: Unfinished
             rejected = Evaluation.failed(item.reason) if item.fate == "failed" else Evaluation.invalid(item.reason)
             trials.append(Trial(item.proposal, None, rejected, step))
             continue
-        known = trajectory.known(item.key)
-        evaluation = known.evaluation if known else here.get(item.key) or finished.evaluations[index]
-        here[item.key] = evaluation
         candidate = task.space.candidate(item.proposal.text)
+        # Not the recorded key: an earlier version may have made it in another way.
+        known = trajectory.known(candidate.key)
+        evaluation = known.evaluation if known else here.get(candidate.key) or finished.evaluations[index]
+        here[candidate.key] = evaluation
         trials.append(Trial(item.proposal, candidate, evaluation, step, duplicate=item.fate == "duplicate"))
     trajectory.add_step(trials)
     return trials
@@ -56,7 +57,7 @@ def replay(task: Task, searcher: Searcher, events: Sequence[Event]) -> tuple[Tra
     Returns:
         The completed steps, and the step under way if there is one.
     """
-    trajectory = Trajectory(task.direction, task.tradeoff)
+    trajectory = Trajectory(task.direction, task.tradeoff, task.worth)
     unfinished: Unfinished | None = None
     for event in events:
         if isinstance(event, Proposed):

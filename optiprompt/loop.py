@@ -127,7 +127,7 @@ async def propose(search: Search, searcher: Searcher, trajectory: Trajectory, ru
 
 
 def check(task: Task, trajectory: Trajectory, proposals: Sequence[Proposal], room: int) -> tuple[Checked, ...]:
-    """Parse the proposals, hold the limits and find the duplicates; new candidates beyond the room are left out."""
+    """Parse the proposals, find duplicates and what task and limits object to; what has no room is left out."""
     checked: list[Checked] = []
     fresh: set[str] = set()
     for proposal in proposals:
@@ -136,6 +136,8 @@ def check(task: Task, trajectory: Trajectory, proposals: Sequence[Proposal], roo
             checked.append(Checked(proposal, "failed" if proposal.failed else "invalid", reason=candidate))
         elif candidate.key in fresh or trajectory.known(candidate.key):
             checked.append(Checked(proposal, "duplicate", candidate.key))
+        elif trajectory.steps >= 0 and (objection := task.objection(candidate)):
+            checked.append(Checked(proposal, "invalid", reason=objection))
         elif len(fresh) < room:
             fresh.add(candidate.key)
             checked.append(Checked(proposal, "new", candidate.key))

@@ -8,6 +8,7 @@ from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
 from optiprompt.errors import BudgetSpent, Unheard
+from optiprompt.likeness import reason, twin
 from optiprompt.racing import Racing, blocks, hopeless
 from optiprompt.tasks.base import Task
 from optiprompt.together import together
@@ -80,20 +81,19 @@ class _Racer:
     candidate: Candidate[Any]
     outcomes: list[Outcome] = field(default_factory=list)
     usage: Usage = Usage()
-    out: bool = False
+    out: str = ""  # why it is out of the race
 
     def take(self, outcomes: Sequence[Outcome], usage: Usage) -> None:
         """What it did on the next block."""
         self.outcomes += outcomes
         self.usage += usage
 
-    def evaluation(self, total: int) -> Evaluation:
+    def evaluation(self) -> Evaluation:
         """Its score: of all examples, or of those it has seen."""
         mean = Evaluation.mean_of(self.outcomes, self.usage)
         if not self.out or mean.status != "ok":
             return mean
-        seen = len(self.outcomes)
-        return replace(mean, status="pruned", reason=f"dropped after {seen} of {total} examples: it can hardly win")
+        return replace(mean, status="pruned", reason=self.out)
 
 
 async def race(
@@ -107,15 +107,15 @@ async def race(
     """Score a step's candidates on growing blocks of the same examples; those that can hardly win are dropped.
 
     They race with each other and with all candidates that have been scored on every example. What the rule is, and
-    where it comes from, is in racing.py.
+    where it comes from, is in racing.py. Those that answer like a candidate scored before leave too: see likeness.py.
 
     Raises:
         Unheard: not one call of a block came through.
         BudgetSpent: the race cannot go on; those that have seen all examples are recorded.
     """
     total = len(task.examples)
-    scored = [trial.evaluation.outcomes for trial in trajectory.ranked() if len(trial.evaluation.outcomes) == total]
-    incumbents = [goodness(task, outcomes) for outcomes in scored]
+    scored = [trial for trial in trajectory.ranked() if len(trial.evaluation.outcomes) == total]
+    incumbents = [goodness(task, trial.evaluation.outcomes) for trial in scored]
     racers = [_Racer(candidate) for candidate in candidates]
     sizes = blocks(total, racing)
     try:
@@ -124,7 +124,10 @@ async def race(
             await _run(task, running, task.examples[begin:end], scorer)
             lost = hopeless([goodness(task, racer.outcomes) for racer in running], incumbents, total, racing)
             for racer, out in zip(running, lost, strict=True):
-                racer.out = out
+                if out:
+                    racer.out = f"dropped after {end} of {total} examples: it can hardly win"
+                elif end < total and (like := twin(racer.outcomes, scored)):
+                    racer.out = reason(like, end)
     except BudgetSpent:
         _record(racers, total, record)
         raise
@@ -134,7 +137,7 @@ async def race(
 def _record(racers: Sequence[_Racer], total: int, record: Record) -> None:
     for place, racer in enumerate(racers):
         if racer.out or len(racer.outcomes) == total:
-            record(place, racer.evaluation(total))
+            record(place, racer.evaluation())
 
 
 async def _run(task: Task, running: Sequence[_Racer], block: Sequence[Example], scorer: Backend) -> None:

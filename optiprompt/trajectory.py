@@ -1,6 +1,6 @@
 """The history of a search: every trial in order, failures and duplicates too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 
 from optiprompt.candidate import Direction, Trial, Usage
@@ -22,11 +22,21 @@ class Trajectory:
         failures: the failed trials of those steps.
         usage: model calls so far, of proposals and evaluations together.
         best: the best scored candidate; of equal ones the earliest.
+
+    Args:
+        direction: whether a higher or a lower score is better.
+        worth: what candidates are ranked by, of score and text; the score by default.
     """
 
-    def __init__(self, direction: Direction, tradeoff: Tradeoff | None = None) -> None:
+    def __init__(
+        self,
+        direction: Direction,
+        tradeoff: Tradeoff | None = None,
+        worth: Callable[[float, str], float] | None = None,
+    ) -> None:
         self.direction: Direction = direction
         self.tradeoff = tradeoff
+        self._worth = worth
         self.trials: list[Trial] = []
         self.steps = -1
         self.barren = 0
@@ -42,7 +52,7 @@ class Trajectory:
         fresh = [trial for trial in trials if trial.key is not None and not trial.duplicate]
         self._by_key.update({trial.key: trial for trial in fresh if trial.key is not None})
         for trial in fresh:
-            if trial.ok and (self.best is None or self.better(trial.score, self.best.score)):
+            if trial.ok and (self.best is None or self.better(self.worth(trial), self.worth(self.best))):
                 self.best = trial
         self.usage = sum((trial.proposal.usage for trial in trials), self.usage)
         self.usage = sum((trial.evaluation.usage for trial in fresh), self.usage)
@@ -71,6 +81,10 @@ class Trajectory:
         """Whether score a beats score b."""
         return a > b if self.direction == "maximize" else a < b
 
+    def worth(self, trial: Trial) -> float:
+        """What a scored trial is ranked by."""
+        return self._worth(trial.score, trial.text) if self._worth else trial.score
+
     def ranked(self) -> list[Trial]:
         """The scored candidates, best first; of equal ones the earlier first."""
         scored = self._scored()
@@ -78,11 +92,11 @@ class Trajectory:
         return [scored[place] for place in sorted(range(len(scored)), key=merit.__getitem__, reverse=True)]
 
     def merits(self, scored: Sequence[Trial]) -> list[tuple[float, float]]:
-        """A key for each of some scored trials, greater for better ones: its score, or its place on their fronts."""
+        """A key for each of some scored trials, greater for better ones: its worth, or its place on their fronts."""
         if self.tradeoff:
             return merits([self.tradeoff.point(trial) for trial in scored])
         sign = 1 if self.direction == "maximize" else -1
-        return [(sign * trial.score, 0.0) for trial in scored]
+        return [(sign * self.worth(trial), 0.0) for trial in scored]
 
     def front(self) -> Front[Trial] | None:
         """The candidates that no other one dominates; None where the score counts alone, or nothing has one."""

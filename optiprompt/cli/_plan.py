@@ -45,6 +45,13 @@ Optimizer = Annotated[
     str | None, typer.Option(help="The model that proposes: openai:NAME[@URL], hf:ID_FOLDER_OR_GGUF or smollm2.")
 ]
 Patience = Annotated[int | None, typer.Option(min=1, help="Stop after this many steps without a better score.")]
+GuardOn = Annotated[
+    bool, typer.Option("--guard/--no-guard", help="Refuse proposed instructions that copy training examples.")
+]
+Shots = Annotated[
+    int | None,
+    typer.Option(min=0, max=8, help="How many examples a prompt may show; they come from train. Default: 0."),
+]
 RacingOn = Annotated[
     bool | None,
     typer.Option(
@@ -101,6 +108,8 @@ def make_plan(
     max_parameters: MaxParameters = None,
     max_latency_ms: MaxLatency = None,
     pareto: Pareto = None,
+    guard: GuardOn = True,
+    shots: Shots = None,
     *,
     settings: dict[str, Any],
 ) -> "Plan":
@@ -119,6 +128,7 @@ def make_plan(
         algorithm=algorithm,
         overrides={
             **given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
+            **given({"guard": None if guard else False, "shots": shots}),
             **pairs("--set", overrides),
         },
         settings=settings,

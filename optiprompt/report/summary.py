@@ -107,7 +107,8 @@ def _winner(events: Sequence[Event], task: Mapping[str, Any]) -> tuple[Evaluated
         by = [event for event in (dev if selected.by == "dev" else scored) if event.key == selected.key]
         return by[-1], "dev" if selected.by == "dev" else split
     pick = max if task.get("direction") == "maximize" else min
-    return (pick(scored, key=_score) if scored else None), split
+    penalty = float(task.get("length_penalty", 0)) / 10_000  # points for 100 characters, as in `PromptTask.worth`
+    return (pick(scored, key=lambda event: _score(event) - penalty * len(event.text)) if scored else None), split
 
 
 def _scored(events: Sequence[Event]) -> list[Evaluated]:

@@ -199,6 +199,17 @@ class GraphCellSpace(Space[GraphCell]):
         near += [self.canonical(structure, value.operations) for structure in STRUCTURES]
         yield from (cell for cell in dict.fromkeys(near) if cell and cell != value)
 
+    def features(self, value: GraphCell) -> list[float]:
+        """Which operations there are, how often one follows another, and how deep the nodes are."""
+        words = (*self.operations, INPUT)
+        pairs = dict.fromkeys(((before, after) for before in words for after in self.operations), 0.0)
+        depths, deep = [0], [0.0] * NODES
+        for source, word in zip(value.sources, value.operations, strict=True):
+            pairs[INPUT if source == 0 else value.operations[source - 1], word] += 1
+            depths.append(depths[source] + 1)
+            deep[depths[-1] - 1] += 1
+        return [*(2.0 * value.operations.count(word) for word in self.operations), *pairs.values(), *deep]
+
 
 def _with(operations: tuple[str, ...], node: int, word: str) -> tuple[str, ...]:
     return (*operations[:node], word, *operations[node + 1 :])
@@ -243,14 +254,3 @@ def _spellings(ready: tuple[tuple[int, Tree], ...], number: int) -> Iterator[Spe
         others = (*ready[:at], *ready[at + 1 :], *((number, tree) for tree in trees))
         for sources, operations in _spellings(others, number + 1):
             yield (source, *sources), (operation, *operations)
-
-    def features(self, value: GraphCell) -> list[float]:
-        """Which operations there are, how often each follows each, and how deep each node is: the same for equal graphs."""
-        words = (*self.operations, INPUT)
-        pairs = dict.fromkeys(((before, after) for before in words for after in self.operations), 0.0)
-        depths, deep = [0], [0.0] * NODES
-        for source, word in zip(value.sources, value.operations, strict=True):
-            pairs[INPUT if source == 0 else value.operations[source - 1], word] += 1
-            depths.append(depths[source] + 1)
-            deep[depths[-1] - 1] += 1
-        return [*(2.0 * value.operations.count(word) for word in self.operations), *pairs.values(), *deep]

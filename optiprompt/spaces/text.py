@@ -1,5 +1,6 @@
 """Free text: the instructions of a prompt search."""
 
+import re
 from collections.abc import Sequence
 
 from optiprompt.errors import ParseError
@@ -7,6 +8,11 @@ from optiprompt.spaces.base import Space
 
 MAX_CHARS = 500  # as in the OPRO paper
 PLACEHOLDERS = ("<INS>", "</INS>", "<TEXT>", "</TEXT>", "<Start>", "</Start>")
+# Within words an apostrophe goes without a trace: don't, dont. Marks between digits stay.
+_APOSTROPHE = re.compile(r"(?<=[^\W\d_])['’‘](?=[^\W\d_])")
+_PUNCTUATION = re.compile(
+    r"(?<!\d)[.,;:!?…\"'`“”‘’„«»¡¿–—。，、；：！？]|[.,;:!?…\"'`“”‘’„«»¡¿–—。，、；：！？](?!\d)|-(?!\d)|(?<=[^\W\d_])-"
+)
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»"}
 
 
@@ -14,7 +20,8 @@ class Text(Space[str]):
     """An instruction. The empty text is one too: a search may start from it.
 
     A candidate is a value that is put into a prompt, never a template: `{{ 7*7 }}` stays as it is. Texts that differ
-    only in case or whitespace have the same key. There are no random texts: only a language model can propose here.
+    only in case, whitespace or punctuation have the same key; signs that bear a meaning of their own count. There are
+    no random texts: only a language model can propose here.
 
     Attributes:
         max_chars: the longest text, in characters.
@@ -62,8 +69,12 @@ class Text(Space[str]):
         return value
 
     def key(self, value: str) -> str:
-        """The text with case and whitespace folded."""
-        return " ".join(value.casefold().split())
+        """The text with case, whitespace and punctuation folded.
+
+        Brackets and signs such as +, %, #, / and * stay, as do marks between digits (3.5) and the minus of a number.
+        """
+        folded = _PUNCTUATION.sub(" ", _APOSTROPHE.sub("", value.casefold()))
+        return " ".join((folded if folded.strip() else value).split())
 
     def describe(self) -> str:
         """What a text may be."""

@@ -21,9 +21,12 @@ from optiprompt.errors import (
     UsageError,
 )
 from optiprompt.graders import Grader, GradingError, Verdict
+from optiprompt.spaces.prompt import Prompt, Prompts, as_prompt
 from optiprompt.spaces.text import MAX_CHARS, Text
 from optiprompt.tasks._asking import Asking, Position, final_request, final_text
+from optiprompt.tasks._guard import Guard
 from optiprompt.tasks._options import Likeliest
+from optiprompt.tasks._structured import arranged, shows, split_off
 from optiprompt.tasks.base import Task
 from optiprompt.threads import turn
 
@@ -45,6 +48,10 @@ class PromptTask(Task):
         stop: strings before which an answer ends, besides those of the form.
         extract: after its reply the scorer is asked once more, for the final answer alone, and that second reply is
             graded (for base models; Kojima et al. 2022, arXiv 2205.11916). An empty reply is graded as it is.
+        guard: proposed instructions that copy training examples are refused before they are scored.
+        pool: examples of train that prompts may show; no candidate is scored on them.
+        length_penalty: how many points (hundredths) of accuracy 100 characters cost where candidates are ranked; the
+            scores shown and reported are the plain ones.
     """
 
     score_name = "accuracy"
@@ -86,7 +93,7 @@ class PromptTask(Task):
         self.name = name
         opens = position == "A_begin" and not system
         # A start that the user gave is a candidate, however long.
-        self.space: Text = Text(max(MAX_CHARS, *map(len, start)), tag="Start" if opens else "INS")
+        self.space: Text | Prompts = Text(max(MAX_CHARS, *map(len, start)), tag="Start" if opens else "INS")
         for text in start:
             check_start(self.space, text)
         self.splits = data if isinstance(data, Splits) else cut(data)
@@ -99,12 +106,34 @@ class PromptTask(Task):
         self.judge: Backend | None = None
         self.extract = False
         self.stop: tuple[str, ...] = ()
+        self.guard = True
+        self.length_penalty = 0.0
+        self.pool: tuple[Example, ...] = ()
+        self._guard = Guard(self.examples)
         self._likeliest: Likeliest | None = None
         self._start = tuple(start)
 
     def answer_by_likelihood(self, choices: Sequence[str] = ()) -> None:
         """Take the likeliest option as the answer instead of having one written: see `Likeliest`, also for errors."""
         self._likeliest = Likeliest(self.name, self.splits, choices)
+
+    def structure(self, parts: Sequence[str] = ("instruction",), shots: int = 0) -> None:
+        """Let candidates be structured prompts: see `Prompts`.
+
+        Where they may show examples, these come from a part of train that no candidate is scored on.
+
+        Args:
+            parts: which texts a candidate may have: `system`, `instruction`, `format`.
+            shots: how many examples it may show, up to 8.
+
+        Raises:
+            UsageError: there is no such part, or there are too many examples.
+        """
+        texts = self.space.texts if isinstance(self.space, Prompts) else self.space
+        self.space = Prompts(texts, parts, shots)
+        for text in self._start:
+            check_start(self.space, text)
+        self.pool, self.examples = split_off(self.splits.train, shots)
 
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
         """The accuracy on the train split."""
@@ -127,9 +156,10 @@ class PromptTask(Task):
         if self._likeliest:
             self._likeliest.check(scorer)
         lost: list[BackendError | BudgetSpent] = []
+        prompt = as_prompt(candidate.value)
         try:
             async with asyncio.TaskGroup() as group:
-                asked = [group.create_task(self._ask(candidate.value, example, scorer, lost)) for example in examples]
+                asked = [group.create_task(self._outcome(prompt, example, scorer, lost)) for example in examples]
         except ExceptionGroup as problems:
             raise problems.exceptions[0] from None
         for error in lost:
@@ -141,11 +171,19 @@ class PromptTask(Task):
             raise Unheard(str(lost[0]), outcomes, usage)
         return outcomes, usage
 
+    async def _outcome(
+        self, prompt: Prompt, example: Example, scorer: Backend, lost: list[BackendError | BudgetSpent]
+    ) -> tuple[Outcome, Usage]:
+        """The outcome of one example; one that the prompt shows, with its answer, has none."""
+        if shows(prompt, [example]):
+            return Outcome(example.id, None, error="the prompt itself shows this example"), Usage()
+        return await self._ask(prompt, example, scorer, lost)
+
     async def _ask(
-        self, instruction: str, example: Example, scorer: Backend, lost: list[BackendError | BudgetSpent]
+        self, instruction: Prompt, example: Example, scorer: Backend, lost: list[BackendError | BudgetSpent]
     ) -> tuple[Outcome, Usage]:
         """The outcome of one example; an error that is not this prompt's own goes into `lost`."""
-        request = self._request(instruction, example)
+        request = self.request(instruction, example)
         target = example.target if isinstance(example.target, str) else list(example.target)
         usage = Usage()
         try:
@@ -182,8 +220,9 @@ class PromptTask(Task):
         except Exception as error:
             raise GradingError(f"the grader failed: {type(error).__name__}: {error}") from error
 
-    def _request(self, instruction: str, example: Example) -> Request:
-        prompt = self.asking.prompt(instruction, example.input)
+    def request(self, instruction: Prompt, example: Example) -> Request:
+        """What the scorer is asked about one example."""
+        prompt = arranged(self.asking, instruction, example.input)
         if self._likeliest:
             return self._likeliest.request(prompt, example)
         return Request(prompt, self.max_tokens, stop=(*self.asking.stop, *self.stop))
@@ -191,6 +230,18 @@ class PromptTask(Task):
     def start(self, rng: random.Random) -> Sequence[str]:
         """The given instructions."""
         return self._start
+
+    def objection(self, candidate: Candidate[Any]) -> str:
+        """Which example of the splits it shows, or what its texts copy from the training examples."""
+        prompt = as_prompt(candidate.value)
+        if shows(prompt, [*self.examples, *self.dev, *self.test]):
+            return "shows an example that candidates are scored on: show others"
+        texts = (prompt.system, prompt.instruction, prompt.format) if self.guard else ()
+        return next(filter(None, map(self._guard.objection, texts)), "")
+
+    def worth(self, score: float, text: str) -> float:
+        """The score less what the length of the text costs."""
+        return score - self.length_penalty / 100 * len(text) / 100
 
     def show(self, score: float) -> str:
         """As a whole number from 0 to 100."""
@@ -215,6 +266,8 @@ class PromptTask(Task):
             "max_tokens": self.max_tokens,
             **({"extract": True} if self.extract else {}),
             **({"stop": self.stop} if self.stop else {}),
+            **({"parts": self.space.parts, "shots": self.space.shots} if isinstance(self.space, Prompts) else {}),
+            **({"length_penalty": self.length_penalty} if self.length_penalty else {}),
             **(self._likeliest.identity() if self._likeliest else {}),
         }
 
@@ -223,7 +276,7 @@ class PromptTask(Task):
         return {"splits": self.splits.ids()}
 
 
-def check_start(space: Text, text: str) -> None:
+def check_start(space: Text | Prompts, text: str) -> None:
     """Make sure that the space takes a starting instruction.
 
     Raises:

@@ -175,6 +175,17 @@ class Task(ABC):
     def start(self, rng: random.Random) -> Sequence[str]:
         """The starting candidates in the space's text form; they are evaluated before the first step."""
 
+    def worth(self, score: float, text: str) -> float:
+        """What candidates are ranked by: their score, unless the task weighs more than that."""
+        return score
+
+    def objection(self, candidate: Candidate[Any]) -> str:
+        """Why a proposed candidate is not to be scored, for the optimizer to read; empty where it is.
+
+        Starting candidates are not asked about.
+        """
+        return ""
+
     def show(self, score: float) -> str:
         """A score as the meta-prompt shows it."""
         return f"{score:.4g}"

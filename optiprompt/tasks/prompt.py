@@ -9,7 +9,8 @@ from optiprompt.backends.base import Form
 from optiprompt.data.spec import DataSpec
 from optiprompt.data.splits import Sizes
 from optiprompt.graders import Grader, by_name
-from optiprompt.spaces.text import Text
+from optiprompt.spaces.prompt import MOST_SHOTS, Part
+from optiprompt.spaces.text import MAX_CHARS, Text
 from optiprompt.tasks._asking import Position
 from optiprompt.tasks._prompt_task import START, PromptTask, check_start
 
@@ -41,6 +42,10 @@ class Spec(BaseModel):
         stop: strings before which an answer ends.
         answer: whether the scorer writes it (`generate`) or the likeliest option is taken (`likelihood`).
         extract: the scorer is asked once more for the final answer alone, and that is graded: for base models.
+        guard: proposed instructions that copy training examples are refused.
+        parts: what a candidate may hold: `instruction`, also `system` and `format`.
+        shots: how many examples a candidate may show; they are kept out of what candidates are scored on.
+        length_penalty: points of accuracy that 100 characters cost where candidates are ranked.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +71,10 @@ class Spec(BaseModel):
     stop: tuple[str, ...] = ()
     answer: Literal["generate", "likelihood"] = "generate"
     extract: bool = False
+    guard: bool = True
+    parts: tuple[Part, ...] = ("instruction",)
+    shots: int = Field(default=0, ge=0, le=MOST_SHOTS)
+    length_penalty: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
     @field_validator("choices", mode="before")
     @classmethod
@@ -78,7 +87,7 @@ class Spec(BaseModel):
                 raise ValueError(f"YAML reads this label as a boolean: write {words}")
         return tuple(str(each) if isinstance(each, int | float) else each for each in values)
 
-    @field_validator("start", "stop", mode="before")
+    @field_validator("start", "stop", "parts", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
@@ -118,10 +127,13 @@ class Spec(BaseModel):
             description=self.description.replace("{subset}", self.subset.replace("_", " ")),
         )
         if not self.digits:
-            task.space = Text(task.space.max_chars, tag=task.space.tag, digits=False)
-            for text in self.start:
-                check_start(task.space, text)
+            task.space = Text(max(MAX_CHARS, *map(len, self.start)), tag=task.space.tag, digits=False)
         task.extract, task.stop = self.extract, self.stop
+        task.guard, task.length_penalty = self.guard, self.length_penalty
+        if self.shots or self.parts != ("instruction",):
+            task.structure(self.parts, self.shots)
+        for text in self.start:
+            check_start(task.space, text)
         if self.answer == "likelihood":
             task.answer_by_likelihood(self.choices)
         return task

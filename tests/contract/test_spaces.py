@@ -16,11 +16,13 @@ from optiprompt.spaces.cell import CellSpace
 from optiprompt.spaces.graph_cell import GraphCellSpace
 from optiprompt.spaces.numbers import Numbers
 from optiprompt.spaces.permutation import Permutation
+from optiprompt.spaces.prompt import Prompts
 from optiprompt.spaces.text import Text
 from optiprompt.testing.spaces import check_space
 
 CELL = CellSpace(["1<-0", "2<-0", "2<-1"], ["none", "skip", "conv3x3"], {"zero": "none"})
 GRAPH = GraphCellSpace(["gat", "gcn", "fc", "skip"], "skip", {"linear": "fc"})
+PROMPTS = Prompts(Text(), ["instruction", "format"], shots=1)
 INTEGERS = Numbers({"w": (10, 20), "b": (-5, 5)}, integer=True)
 
 
@@ -35,9 +37,20 @@ INTEGERS = Numbers({"w": (10, 20), "b": (-5, 5)}, integer=True)
         (Numbers({"x": (0.29, 0.31)}, decimals=2), ["[.3]"]),
         (Permutation(3), ["0,2,1"]),
         (Permutation(20), []),
+        (
+            Prompts(Text(), ["system", "instruction", "format"], shots=2),
+            [
+                "Let's think.",
+                "<system>You are brief.</system><instruction>Add.</instruction><format>A number.</format>",
+                "Add.\n<FORMAT> 'A number.' </FORMAT>\n<example> <input>1+1</input>\n<output>2</output></example>",
+                "<instruction>Write <output> around \\</input></instruction><format>Say <\\format>.</format>",
+                "<example><input><b></input> & </input><output>\n x \n</output></example>",
+                "Use <system> well",
+            ],
+        ),
         (Text(), ["", "Let's think step by step.", '"Yes" or "No"', "“ 'quoted twice' ”", "{{ 7*7 }}"]),
     ],
-    ids=["cell", "cell as JSON", "graph cell", "integers", "decimals", "narrow", "triple", "tour", "text"],
+    ids=["cell", "cell as JSON", "graph cell", "integers", "decimals", "narrow", "triple", "tour", "prompts", "text"],
 )
 def test_the_spaces_keep_the_contract(space: Space[Any], examples: list[str]) -> None:
     check_space(space, examples)
@@ -67,6 +80,18 @@ def test_the_spaces_keep_the_contract(space: Space[Any], examples: list[str]) ->
         (Permutation(5), "0,1,2,2,7", "3, 4 missing; 2 repeated; 7 out of range: write every number from 0 to 4 once"),
         (Permutation(4), "1,0,2,3", "begins with 1"),
         (Permutation(4), "0,1,-2,3", "'-2' is not a number from 0 to 3"),
+        (PROMPTS, "<system>a</system>", "has a section <system>; there may be <instruction>, <format>"),
+        (PROMPTS, "<format>a</format><format>b</format>", "has two sections <format>"),
+        (PROMPTS, "<format>a", "the section <format> has no end: write </format>"),
+        (PROMPTS, "Here: <instruction>a</instruction>", "has text outside of its sections: 'Here:'"),
+        (PROMPTS, "<example>1+1=2</example>", "must be <input>...</input><output>...</output>"),
+        (PROMPTS, "<example><input>1</input><output> </output></example>", "needs both an input and an output"),
+        (
+            PROMPTS,
+            "<example><input>1</input><output>2</output></example>" * 2,
+            "shows 2 examples, at most 1 are allowed",
+        ),
+        (PROMPTS, "<format>" + "x" * 501 + "</format>", "has 501 characters, at most 500 are allowed"),
         (Text(), "x" * 501, "has 501 characters, at most 500 are allowed"),
         (Text(), "Think about <ins> first", "contains '<INS>', which is not allowed"),
         (Text(forbidden=list("0123456789")), "Take 7 steps", "contains '7'"),
@@ -92,6 +117,9 @@ def test_a_refusal_says_why(space: Space[Any], text: str, reason: str) -> None:
         lambda: Numbers({"x": (0, math.inf)}),
         lambda: Numbers({"x y": (0, 1)}),
         lambda: Permutation(2),
+        lambda: Prompts(Text(), ["system"]),
+        lambda: Prompts(Text(), ["instruction", "tail"]),
+        lambda: Prompts(Text(), shots=9),
     ],
 )
 def test_a_space_without_a_choice_is_refused(build: Callable[[], object]) -> None:

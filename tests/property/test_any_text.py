@@ -10,13 +10,15 @@ from optiprompt.spaces.base import Space
 from optiprompt.spaces.cell import CellSpace
 from optiprompt.spaces.numbers import Numbers
 from optiprompt.spaces.permutation import Permutation
+from optiprompt.spaces.prompt import PARTS, Prompt, Prompts, Shot
 from optiprompt.spaces.text import Text
 from optiprompt.testing.spaces import check_text
 
 CELL = CellSpace(["1<-0", "2<-0", "2<-1"], ["none", "skip", "conv3x3"])
 INTEGERS = Numbers({"w": (-20, 20), "b": (0, 99)}, integer=True)
 DECIMALS = Numbers({"rate": (0.0001, 10)})
-SPACES: list[Space[Any]] = [CELL, INTEGERS, DECIMALS, Permutation(4), Text(max_chars=80)]
+PROMPTS = Prompts(Text(max_chars=80, forbidden=()), PARTS, shots=3)
+SPACES: list[Space[Any]] = [CELL, INTEGERS, DECIMALS, Permutation(4), Text(max_chars=80), PROMPTS]
 
 any_text = st.text(st.characters(), max_size=60)  # every code point, surrogates too
 fragments = st.sampled_from(
@@ -82,3 +84,29 @@ def test_case_and_whitespace_do_not_make_another_text(words: list[str], between:
     plain, other = " ".join(words), f"  {between.join(words).upper()}{between}"
     assert space.candidate(other).key == space.candidate(plain).key
     assert space.candidate(plain).text == plain
+
+
+tags = st.sampled_from([f"<{end}{name}>" for name in (*PARTS, "example", "input", "output") for end in ("", "/", "\\")])
+tagged = st.lists(tags | st.sampled_from(["a", " ", "\n", '"', "\\"]), max_size=8).map("".join)
+
+
+@given(tagged)
+def test_text_with_any_tags_is_a_prompt_or_a_parse_error(text: str) -> None:
+    check_text(PROMPTS, text)
+
+
+@given(tagged.map(str.strip), tagged.map(str.strip), st.lists(st.tuples(tagged, tagged), max_size=3))
+def test_a_prompt_may_hold_any_text_tags_too(instruction: str, system: str, pairs: list[tuple[str, str]]) -> None:
+    texts = PROMPTS.texts
+    shots = tuple(Shot(a.strip(), b.strip()) for a, b in pairs if a.strip() and b.strip())
+    prompt = Prompt(texts.parse(instruction), texts.parse(system), shots=shots)
+    if not prompt.plain:
+        assert PROMPTS.parse(PROMPTS.render(prompt)) == prompt
+
+
+@given(st.text(max_size=80).map(str.strip))
+def test_a_plain_instruction_is_written_and_named_as_in_the_space_of_texts(text: str) -> None:
+    plain = PROMPTS.texts.parse(text)
+    prompt = Prompt(plain)
+    assert PROMPTS.render(prompt) == plain
+    assert PROMPTS.key(prompt) == PROMPTS.texts.key(plain)

@@ -1,0 +1,149 @@
+"""The guard against instructions that copy training examples: a good training score that holds nowhere else."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from optiprompt.data.examples import Example
+
+LONG_WORDS = 8  # so many words in a row, or so many characters, are a copy wherever they stand
+LONG_CHARS = 40
+TARGET_WORDS = 4  # a target of so many words is a copy by itself
+RARE = 2  # words that stand in more examples than these are the task's form
+REPEATED = 3  # a target of so many examples is a label
+NEAR = 5  # words between a question of one word and its answer
+NEAR_LABEL = 1  # the same where the answer is a label
+
+# Words that instructions are made of: with them alone, no question of one or two words is taken for copied.
+_USUAL = """
+a an and answer answers any as at be by choose correct different do each example examples false first following for from
+give given i if in incorrect input inputs is it its last letter letters list name names negative no not noun nouns
+number numbers of on one only opposite or output outputs plural positive problem question questions response right same
+second sentence sentences single singular solution solve step steps task text that the then this to true two verb what
+which with word words write wrong yes you your
+"""
+USUAL = frozenset(_USUAL.split())
+
+Words = tuple[str, ...]
+
+
+class Guard:
+    """Finds what an instruction copies from the training examples.
+
+    A copy is: eight words in a row or forty characters of a question; a whole question of two words or more (of five or
+    more also without its first or last); a whole answer of four words or more; a question of one word with its answer
+    near by (a label: beside it). Words compare without case and punctuation. Never a copy are labels (answers of
+    several examples) alone, what several questions have in common, and short questions made only of words that
+    instructions are made of.
+
+    Args:
+        examples: those that the search sees.
+    """
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        self._examples = examples
+
+    def objection(self, text: str) -> str:
+        """What the text copies, in words for the optimizer; empty where it copies nothing."""
+        words = _words(text)
+        found = self._run(words) or self._pair(words)
+        return f'copies a training example ("{" ".join(found)}"): describe the task in general words' if found else ""
+
+    def _run(self, words: Words) -> Words:
+        runs, phrases = self._runs, self._phrases
+        for piece in _shingles(words):
+            if 0 < runs[piece] <= RARE:
+                return piece
+        for place in range(len(words)):
+            for length in range(LONG_WORDS, 1, -1):
+                piece = words[place : place + length]
+                if len(piece) == length and piece in phrases:
+                    return piece
+        return ()
+
+    def _pair(self, words: Words) -> Words:
+        for place, word in enumerate(words):
+            for answer in self._answers.get(word, ()):
+                size, near = len(answer), NEAR_LABEL if answer in self._labels else NEAR
+                before = range(max(0, place - near - size), max(0, place - size + 1))
+                behind = range(place + 1, min(len(words), place + near + 2))
+                for other in (*before, *behind):
+                    if words[other : other + size] == answer:
+                        return words[min(place, other) : max(place + 1, other + size)]
+        return ()
+
+    @cached_property
+    def _labels(self) -> frozenset[Words]:
+        """Targets of many examples: all, where half of the examples or fewer have different ones."""
+        counts = Counter(target for example in self._examples for target in set(map(_words, _targets(example))))
+        few = len(counts) <= len(self._examples) / 2
+        return frozenset(target for target, count in counts.items() if few or count >= REPEATED)
+
+    @cached_property
+    def _texts(self) -> list[tuple[Words, list[Words]]]:
+        """The words of each question, and of each of its answers that is no label."""
+        return [
+            (_words(example.input), [each for each in map(_words, _targets(example)) if each not in self._labels])
+            for example in self._examples
+        ]
+
+    @cached_property
+    def _runs(self) -> Counter[Words]:
+        """In how many examples each long run of words stands."""
+        return Counter(
+            piece
+            for question, targets in self._texts
+            for piece in {each for words in (question, *targets) for each in _shingles(words)}
+        )
+
+    @cached_property
+    def _phrases(self) -> frozenset[Words]:
+        """Short questions and answers that are copied as a whole."""
+        counts = Counter(
+            piece
+            for question, targets in self._texts
+            for piece in {*_wholes(question), *(target for target in targets if len(target) >= TARGET_WORDS)}
+        )
+        return frozenset(
+            piece
+            for piece, count in counts.items()
+            if count <= RARE and len(piece) <= LONG_WORDS and not USUAL.issuperset(piece)
+        )
+
+    @cached_property
+    def _answers(self) -> dict[str, list[Words]]:
+        """The answers to questions of one word."""
+        answers: dict[str, list[Words]] = {}
+        for example in self._examples:
+            question = _words(example.input)
+            if len(question) == 1 and question[0] not in USUAL:
+                answers.setdefault(question[0], []).extend(filter(None, map(_words, _targets(example))))
+        return answers
+
+
+def _wholes(question: Words) -> Iterator[Words]:
+    if len(question) >= 2:
+        yield question
+    if len(question) >= 5:
+        yield question[1:]
+        yield question[:-1]
+
+
+def _shingles(words: Words) -> Iterator[Words]:
+    """From each word on the shortest run that is long; so texts share a long run where they share one of these."""
+    for place in range(len(words)):
+        size = -1
+        for end in range(place, min(len(words), place + LONG_WORDS)):
+            size += 1 + len(words[end])
+            if size >= LONG_CHARS or end - place + 1 == LONG_WORDS:
+                yield words[place : end + 1]
+                break
+
+
+def _words(text: str) -> Words:
+    return tuple(re.findall(r"\w+", text.casefold().replace("'", "").replace("’", "")))
+
+
+def _targets(example: Example) -> Sequence[str]:
+    return (example.target,) if isinstance(example.target, str) else example.target

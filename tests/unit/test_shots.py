@@ -1,0 +1,96 @@
+"""The examples that a prompt shows are varied, its texts kept; bootstrapped ones are the scorer's own right replies."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+from optiprompt import graders
+from optiprompt.backends.base import Message, Reply, Request
+from optiprompt.candidate import Evaluation, Proposal, Trial
+from optiprompt.data import Example, Splits
+from optiprompt.shots import bootstrap, shots
+from optiprompt.spaces.prompt import Prompts
+from optiprompt.spaces.text import Text
+from optiprompt.tasks.prompt import PromptTask
+from optiprompt.trajectory import Trajectory
+
+SPACE = Prompts(Text(), ["instruction", "format"], shots=3)
+POOL = [Example(f"e{n}", f" question {n}", ("label", "other")) for n in range(5)]
+
+
+def tried(*scores: tuple[str, float]) -> Trajectory:
+    trajectory = Trajectory("maximize")
+    trajectory.add_step(
+        [Trial(Proposal(text, "start"), SPACE.candidate(text), Evaluation("ok", score), 0) for text, score in scores]
+    )
+    return trajectory
+
+
+def test_the_best_texts_are_kept_and_the_examples_come_from_the_pool() -> None:
+    trajectory = tried(("Worse.", 0.2), ("Best.<format>Short.</format>", 0.7))
+    seen = set()
+    for seed in range(60):
+        prompt = SPACE.parse(shots(trajectory, SPACE, POOL, random.Random(seed)) or "")
+        assert (prompt.instruction, prompt.format) == ("Best.", "Short.")
+        inputs = [shot.input for shot in prompt.shots]
+        assert 1 <= len(inputs) == len(set(inputs)) <= 3
+        assert {(shot.input, shot.output) for shot in prompt.shots} <= {(f"question {n}", "label") for n in range(5)}
+        seen.add(len(inputs))
+    assert seen == {1, 2, 3}
+
+
+def test_a_prompt_with_examples_has_them_swapped_dropped_and_added_and_chance_comes_from_the_generator() -> None:
+    two = "".join(f"<example><input>question {n}</input><output>label</output></example>" for n in (0, 1))
+    trajectory = tried((f"Best.{two}", 0.9))
+    changes = set()
+    for seed in range(80):
+        text = shots(trajectory, SPACE, POOL, random.Random(seed))
+        assert text == shots(trajectory, SPACE, POOL, random.Random(seed))
+        inputs = [shot.input for shot in SPACE.parse(text or "").shots]
+        kept = sum(each in ("question 0", "question 1") for each in inputs)
+        changes.add((len(inputs), kept))
+    assert {(1, 1), (2, 1), (3, 2), (3, 1)} <= changes  # dropped, swapped, added, drawn anew
+
+
+def test_nothing_is_proposed_where_nothing_is_new_or_known() -> None:
+    rng = random.Random(0)
+    assert shots(Trajectory("maximize"), SPACE, POOL, rng) is None
+    assert shots(tried(("Best.", 1.0)), SPACE, [], rng) is None
+    one = Prompts(Text(), shots=1)
+    only = "Best.<example><input>question 0</input><output>label</output></example>"
+    assert shots(tried(("Best.", 1.0), (only, 0.5)), one, POOL[:1], rng) is None
+
+
+class Capitals:
+    """A scorer that answers in its own words, and knows only some."""
+
+    name = "capitals"
+    proposes = "chat"
+    decodes = False
+    context = 10_000
+
+    async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
+        message = request.prompt[-1]
+        assert isinstance(message, Message)
+        number = int(message.content.split()[-1])
+        return [Reply(f" Twice {number} makes {2 * number if number % 2 else 0}. ")]
+
+    def count_tokens(self, text: str) -> int:
+        return len(text)
+
+    async def aclose(self) -> None:
+        pass
+
+
+def test_bootstrapped_examples_are_the_scorers_own_right_replies() -> None:
+    examples = tuple(Example(f"n{n}", f"Double {n}", str(2 * n)) for n in range(1, 17))
+    task = PromptTask("doubles", Splits(examples), graders.number(), start=["Think."])
+    task.structure(shots=2)
+    own = asyncio.run(bootstrap(task, task.space.candidate("Think."), Capitals()))  # type: ignore[arg-type]
+    assert own == {"n1": "Twice 1 makes 2.", "n3": "Twice 3 makes 6."}
+    outputs = set()
+    for seed in range(40):
+        text = shots(tried(("Think.", 0.5)), SPACE, task.pool, random.Random(seed), own)
+        outputs |= {(shot.input, shot.output) for shot in SPACE.parse(text or "").shots}
+    assert {("Double 1", "2"), ("Double 1", "Twice 1 makes 2."), ("Double 2", "4")} <= outputs
+    assert ("Double 2", "Twice 2 makes 0.") not in outputs
