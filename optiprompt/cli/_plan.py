@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 import typer
 
@@ -25,13 +25,13 @@ from optiprompt.cli._app import (
     Minutes,
     Overrides,
     Preset,
-    Scorer,
     Steps,
     Test,
     Timeout,
     Tokens,
     Train,
     Usd,
+    run_folder,
 )
 from optiprompt.errors import UsageError
 from optiprompt.opro_settings import OproSettings
@@ -54,13 +54,43 @@ RacingOn = Annotated[
 FinalOn = Annotated[
     bool, typer.Option("--final/--no-final", help="At the end choose on dev, and compare with the start on test.")
 ]
+Scorers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scorer",
+        help="The model that is instructed and graded, for prompt tasks: named as the optimizer is. Given several "
+        "times: each question is asked of each.",
+    ),
+]
+By = Annotated[
+    Literal["mean", "worst"],
+    typer.Option("--by", help="The score of several tasks or scorers: the mean of their accuracies, or the worst."),
+]
+Warm = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RUN", help="Start from the five best candidates of an earlier run too; several times."),
+]
+Transfers = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TASK[,TASK...]", help="At the end measure winner and start on the test of these tasks too."),
+]
+TransferScorers = Annotated[
+    list[str] | None,
+    typer.Option("--transfer-scorer", metavar="MODEL", help="Measure that with this model instead; several times."),
+]
 NAMES = tuple(field.name for field in fields(OproSettings))
 
 
 def make_plan(
-    task: Annotated[str, typer.Argument(help="A shipped task (`optiprompt tasks` lists them) or a YAML file.")],
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="A shipped task (`optiprompt tasks` lists them) or a YAML file. One instruction for several: bbh, or "
+            "bbh/navigate,gsm8k."
+        ),
+    ],
     optimizer: Optimizer = None,
-    scorer: Scorer = None,
+    scorer: Scorers = None,
     algorithm: Annotated[str, typer.Option(help="opro, random, evolution or local-search.")] = "opro",
     steps: Steps = None,
     max_evaluations: Evaluations = None,
@@ -84,6 +114,10 @@ def make_plan(
     racing: RacingOn = None,
     final: FinalOn = True,
     cache: Cache = True,
+    by: By = "mean",
+    warm: Warm = None,
+    transfer: Transfers = None,
+    transfer_scorer: TransferScorers = None,
     *,
     settings: dict[str, Any],
 ) -> "Plan":
@@ -93,12 +127,14 @@ def make_plan(
     from optiprompt.config import Plan
     from optiprompt.racing import Racing
     from optiprompt.scoring import Scoring
+    from optiprompt.warm import best_texts
 
     usual = 200 if preset else 20
+    scorers = _models(scorer)
     return Plan(
-        task=str(Path(task).resolve()) if task.endswith((".yaml", ".yml")) else task,
+        task=_resolved(task),
         optimizer=absolute(optimizer),
-        scorer=absolute(scorer),
+        scorer=scorers[0] if len(scorers) == 1 else scorers or None,
         algorithm=algorithm,
         overrides={
             **given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
@@ -119,7 +155,23 @@ def make_plan(
         ),
         options=BackendOptions(device, dtype, concurrency, timeout, pairs("--extra", extra)),
         scoring=Scoring(Racing() if (preset is None if racing is None else racing) else None, final, cache),
+        by=by,
+        warm=tuple(text for run in warm or [] for text in best_texts(run_folder(run))),
+        transfer=tuple(_resolved(each.strip()) for tasks in transfer or [] for each in tasks.split(",")),
+        transfer_scorers=_models(transfer_scorer),
     )
+
+
+def _resolved(tasks: str) -> str:
+    """The paths in a task's name made absolute, so that the run can be resumed from another folder."""
+    names = [tasks] if Path(tasks).is_file() else tasks.split(",")
+    return ",".join(
+        str(Path(each.strip()).resolve()) if each.strip().endswith((".yaml", ".yml")) else each for each in names
+    )
+
+
+def _models(given: list[str] | None) -> tuple[str, ...]:
+    return tuple(str(absolute(each)) for each in given or [])
 
 
 def with_plan(command: Callable[..., None]) -> Callable[..., None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from optiprompt.data.examples import Columns, Example, to_examples
 from optiprompt.data.files import FILE_KINDS, Row, read_rows
-from optiprompt.errors import DataError
+from optiprompt.errors import DataError, NoData
 from optiprompt.resources import data_folder
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -53,7 +53,7 @@ class HubSource:
         values = {"name": self.id.rpartition("/")[2], "config": self.config or "", "split": split}
         path = folder / re.sub(r"\{(name|config|split)\}", lambda match: values[match[1]], self.folder)
         if not path.is_file():
-            raise DataError(f"no such file: {path}: put it there, or unset OPTIPROMPT_DATA to load from the hub")
+            raise NoData(f"no such file: {path}: put it there, or unset OPTIPROMPT_DATA to load from the hub")
         return read_rows(path)
 
     def _from_hub(self, split: str) -> list[Row]:

@@ -4,13 +4,15 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Direction, Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
 from optiprompt.spaces.base import Space
 from optiprompt.trajectory import Trajectory
+
+By = Literal["mean", "worst"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Task(ABC):
         dev: examples that the winner is chosen by; may be empty.
         test: examples for the end, on which winner and baseline are compared; may be empty.
         place: where a prompt candidate stands, in words.
+        strata: names of the equal groups that the examples are of, in turn: tasks, scorers; empty where there is one.
+        repeats: how many examples in a row are the same question, asked of so many scorers.
+        by: what the score is of the strata; only a mean can be foretold from some of the examples.
+        warm: further candidates to start from, that earlier runs found; after those of `start`.
+        notes: what the user should know of how the task was set up, a line each.
     """
 
     name: str
@@ -58,6 +65,11 @@ class Task(ABC):
     dev: Sequence[Example] = ()
     test: Sequence[Example] = ()
     place: str = ""
+    strata: Sequence[str] = ()
+    repeats: int = 1
+    by: By = "mean"
+    warm: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     @property
     def measured(self) -> str:
@@ -79,12 +91,20 @@ class Task(ABC):
         raise NotImplementedError(f"{self.name} is not made of examples")
 
     async def evaluate_on(self, candidate: Candidate[Any], examples: Sequence[Example], scorer: Backend) -> Evaluation:
-        """The mean score on any examples, for tasks made of examples."""
-        return Evaluation.mean_of(*await self.outcomes(candidate, examples, scorer))
+        """The score on any examples, for tasks made of examples."""
+        return self.evaluation_of(*await self.outcomes(candidate, examples, scorer))
+
+    def evaluation_of(self, outcomes: Sequence[Outcome], usage: Usage) -> Evaluation:
+        """The score that these outcomes make: their mean."""
+        return Evaluation.mean_of(outcomes, usage)
 
     @abstractmethod
     def start(self, rng: random.Random) -> Sequence[str]:
         """The starting candidates in the space's text form; they are evaluated before the first step."""
+
+    def starting(self, rng: random.Random) -> list[tuple[str, str]]:
+        """The starting candidates, and those of earlier runs, each with its source: `start` or `warm`."""
+        return [(text, "start") for text in self.start(rng)] + [(text, "warm") for text in self.warm]
 
     def show(self, score: float) -> str:
         """A score as the meta-prompt shows it."""
