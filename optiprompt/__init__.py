@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from optiprompt.spaces.numbers import Numbers
     from optiprompt.spaces.permutation import Permutation
     from optiprompt.spaces.text import Text
+    from optiprompt.tasks._multi_task import MultiTask
     from optiprompt.tasks.base import Task
     from optiprompt.tasks.function import FunctionTask
     from optiprompt.tasks.loader import load_task
     from optiprompt.tasks.prompt import PromptTask
     from optiprompt.trajectory import Trajectory
+    from optiprompt.warm import warm_start
 
 _HOMES = {
     "BackendOptions": "backends.base",
@@ -48,6 +50,7 @@ _HOMES = {
     "Example": "data.examples",
     "FunctionTask": "tasks.function",
     "LocalSearch": "algorithms.local_search",
+    "MultiTask": "tasks._multi_task",
     "Numbers": "spaces.numbers",
     "Opro": "algorithms.opro",
     "OptipromptError": "errors",
@@ -72,6 +75,7 @@ _HOMES = {
     "load_task": "tasks.loader",
     "optimize": "api",
     "resume": "config",
+    "warm_start": "warm",
 }
 
 __all__ = [
@@ -84,6 +88,7 @@ __all__ = [
     "Example",
     "FunctionTask",
     "LocalSearch",
+    "MultiTask",
     "Numbers",
     "Opro",
     "OptipromptError",
@@ -108,6 +113,7 @@ __all__ = [
     "load_task",
     "optimize",
     "resume",
+    "warm_start",
 ]
 
 

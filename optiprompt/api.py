@@ -4,7 +4,7 @@ import asyncio
 import copy
 import json
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 from optiprompt.algorithms.base import Algorithm
 from optiprompt.algorithms.opro import Opro
 from optiprompt.backends._cached import GroupedCache
-from optiprompt.backends._inner import inner
-from optiprompt.backends._metered import metered
+from optiprompt.backends._group import members_of
+from optiprompt.backends._models import Models
 from optiprompt.backends._proposing import Proposing
-from optiprompt.backends._recorded import Recorded
 from optiprompt.backends.base import Backend, BackendOptions
 from optiprompt.budget import Budget
 from optiprompt.cache import ReplyCache, cache_file
@@ -34,6 +33,7 @@ from optiprompt.prices import Price, known_prices
 from optiprompt.resources import runs_folder
 from optiprompt.scoring import Scoring
 from optiprompt.store import Run, Watch, opened
+from optiprompt.tasks._multi_task import with_scorers
 from optiprompt.tasks.base import Task
 from optiprompt.threads import in_thread
 from optiprompt.trajectory import Trajectory
@@ -100,7 +100,7 @@ def optimize(
     task: Task,
     *,
     optimizer: Backend | None = None,
-    scorer: Backend | None = None,
+    scorer: Backend | Sequence[Backend] | None = None,
     algorithm: Algorithm | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -117,7 +117,8 @@ def optimize(
     Args:
         task: what is optimised.
         optimizer: the model that proposes.
-        scorer: the model that is instructed and graded, for prompt tasks.
+        scorer: the model that is instructed and graded, for prompt tasks; several are each asked every question, and
+            the score is the mean over them (or the worst, with `MultiTask([task], by="worst")`).
         algorithm: what proposes; `Opro()` by default.
         steps: optimization steps in all; 20 by default, no limit where a budget is given.
         seed: fixes every random choice.
@@ -132,6 +133,8 @@ def optimize(
         BackendError: a model cannot be asked.
         SearchFailed: several steps in a row failed as a whole.
     """
+    if isinstance(scorer, Sequence):
+        task, scorer = with_scorers(task, scorer)
     search = Search(
         task=task,
         algorithm=algorithm or Opro(),
@@ -187,17 +190,19 @@ def prices_of(search: Search) -> dict[str, Price | None]:
     Raises:
         UsageError: the budget of money cannot be kept, or the user's file of prices cannot be read.
     """
-    models = (search.optimizer, search.scorer, getattr(search.task, "judge", None))
+    scorers = [search.scorer, *(each.scorer for each in search.transfers)]
+    models = [search.optimizer, getattr(search.task, "judge", None)]
+    models += [member for scorer in scorers if scorer is not None for member in members_of(scorer)]
     return known_prices(search.budget, sorted({each.name for each in models if each is not None}))
 
 
 async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) -> Result:
     cache = GroupedCache(replies) if search.scoring.cache else None
-    optimizer, scorer = _recorded(search.optimizer, store, cache), _recorded(search.scorer, store, cache)
-    if search.optimizer is search.scorer:
-        scorer = optimizer
+    models = Models(store.replies, cache)
+    optimizer, scorer = models.recorded(search.optimizer), models.recorded(search.scorer)
     optimizer = Proposing(optimizer) if optimizer is not None else None
-    task, judge = search.task, _recorded(getattr(search.task, "judge", None), store, cache)
+    transfers = [replace(each, scorer=models.recorded(each.scorer)) for each in search.transfers]
+    task, judge = search.task, models.recorded(getattr(search.task, "judge", None))
     if judge is not None:
         task = copy.copy(task)
         task.judge = judge  # type: ignore[attr-defined]
@@ -207,23 +212,14 @@ async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) ->
     try:
         with metering(meter):
             trajectory, reason, final = await run_search(
-                replace(search, task=task, optimizer=optimizer, scorer=scorer), store
+                replace(search, task=task, optimizer=optimizer, scorer=scorer, transfers=transfers), store
             )
     finally:
-        for each in (optimizer, scorer, judge):
-            if each is not None:
-                await each.aclose()
+        await models.aclose()
     best = final.winner if final else trajectory.best
     hits = cache.hits if cache else 0
     spent = meter.total(), meter.usd
     return Result(best, trajectory, reason, store.folder, *spent, final, hits, meter.calls_by_role())
-
-
-def _recorded(backend: Backend | None, store: Run, cache: GroupedCache | None) -> Backend | None:
-    """The run's own journal is asked first, then the cache that all runs share, then the model."""
-    if backend is None or store.replies is None:
-        return metered(backend) if backend else None
-    return Recorded(inner(backend, cache), store.replies)
 
 
 def _start(search: Search, store: Run, spec: Mapping[str, Any]) -> None:
@@ -235,6 +231,7 @@ def _start(search: Search, store: Run, spec: Mapping[str, Any]) -> None:
         "optimizer": search.optimizer.name if search.optimizer else None,
         "scorer": search.scorer.name if search.scorer else None,
         "seed": search.seed,
+        "warm": list(task.warm) or None,
     }
     settings = json.loads(json.dumps(settings))
     if not store.events:

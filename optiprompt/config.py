@@ -1,6 +1,6 @@
 """What the command line asks for, kept in the run so that `resume` can set the search up again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,12 +18,18 @@ from optiprompt.loop import Search
 from optiprompt.plugins import find
 from optiprompt.scoring import Scoring
 from optiprompt.store import Watch, read_events
+from optiprompt.tasks._multi_task import MultiTask, with_scorers
+from optiprompt.tasks.base import By, Task
 from optiprompt.tasks.loader import field_names, load_task
+from optiprompt.transfer import Transfer
+from optiprompt.warm import with_texts
 
 # What can be varied beside the algorithm's settings and the task's fields, and where it stands in a plan.
-PARTS = ("algorithm", "optimizer", "scorer")
+PARTS = ("algorithm", "optimizer", "scorer", "by")
 LIMITS = {"steps": "steps", "max-evaluations": "evaluations"}
 SIZES = {name: f"sizes.{name}" for name in ("train", "dev", "test")}
+# Fields of a task that say how an instruction is used: they hold for the tasks of `transfer` too.
+ASKING = ("position", "system", "form", "markers", "extract", SIZES["test"])
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,10 @@ class Plan:
     """A search as the command line names it.
 
     Attributes:
-        task: name or YAML file.
+        task: name or YAML file; several with commas between.
         overrides: fields of the task's YAML set otherwise.
         optimizer: spec of the model that proposes.
-        scorer: spec of the model that is instructed.
+        scorer: spec of the model that is instructed, or of several.
         algorithm: name.
         settings: the algorithm's settings that differ from its defaults.
         preset: name of the values that settings and overrides start from, `reference` for the published system's.
@@ -44,11 +50,15 @@ class Plan:
         scoring: what is spent on the scores.
         limits: the highest costs that are allowed, by name; see `Task.within`.
         pareto: the cost that the score is weighed against; see `Task.against`.
+        by: whether the score of several tasks or scorers is their mean or the worst.
+        warm: further candidates to start from.
+        transfer: names of tasks on which winner and baseline are measured too.
+        transfer_scorers: specs of the models that are instructed there; by default those of the search.
     """
 
     task: str
     optimizer: str | None = None
-    scorer: str | None = None
+    scorer: str | tuple[str, ...] | None = None
     algorithm: str = "opro"
     overrides: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -59,6 +69,10 @@ class Plan:
     scoring: Scoring = Scoring()
     limits: Mapping[str, float] = field(default_factory=dict)
     pareto: str | None = None
+    by: By = "mean"
+    warm: tuple[str, ...] = ()
+    transfer: tuple[str, ...] = ()
+    transfer_scorers: tuple[str, ...] = ()
 
     def search(self) -> Search:
         """Set the search up: task, models and algorithm.
@@ -66,13 +80,40 @@ class Plan:
         Raises:
             OptipromptError: something it names does not exist or does not fit; nothing has been spent.
         """
-        task = load_task(self.task, self.overrides, self.preset).within(self.limits)
+        task = load_task(self.task, self.overrides, self.preset, self.by).within(self.limits)
         task = task.against(self.pareto) if self.pareto else task
         chosen = make_algorithm(self.algorithm, self.settings, self.preset)
-        optimizer = self._connect(self.optimizer) if chosen.needs_optimizer else None
-        scorer = optimizer if self.scorer == self.optimizer and optimizer else self._connect(self.scorer)
-        scorer = scorer if task.needs_scorer else None
-        return Search(task, chosen, self.budget, optimizer, scorer, self.seed, self.scoring)
+        connected: dict[str, Backend] = {}
+
+        def connect(spec: str) -> Backend:
+            if spec not in connected:
+                connected[spec] = backend(spec, self.options)
+            return connected[spec]
+
+        optimizer = connect(self.optimizer) if self.optimizer and chosen.needs_optimizer else None
+        scorer = None
+        if self.scorers and task.needs_scorer:
+            task, scorer = with_scorers(task, [connect(spec) for spec in self.scorers], self.by)
+        if self.by == "worst" and not (isinstance(task, MultiTask) and len(task.strata) > 1):
+            raise UsageError("by worst: that is for several tasks or several scorers, and there is one of each")
+        transfers = self._transfers(task, connect)
+        task = with_texts(task, self.warm)
+        return Search(task, chosen, self.budget, optimizer, scorer, self.seed, self.scoring, transfers)
+
+    def _transfers(self, task: Task, connect: Callable[[str], Backend]) -> tuple[Transfer, ...]:
+        """Every task of the transfer with every scorer."""
+        specs = self.transfer_scorers or self.scorers
+        if not self.transfer and not self.transfer_scorers:
+            return ()
+        if not task.needs_scorer or not specs or not self.scoring.final:
+            raise UsageError("a transfer is for prompt tasks, with a scorer and the final test: not with --no-final")
+        asking = {name: value for name, value in self.overrides.items() if name in ASKING}
+        elsewhere = [load_task(each, asking, self.preset) for each in self.transfer]
+        for each in elsewhere:
+            if not each.needs_scorer:
+                raise UsageError(f"{each.name} is no prompt task: name one for the transfer")
+        tasks = elsewhere or [load_task(self.task, self.overrides, self.preset, self.by)]
+        return tuple(Transfer(each, connect(spec)) for each in tasks for spec in specs)
 
     def varied(self, name: str, value: Any) -> "Plan":
         """The plan with one thing otherwise, as `optiprompt sweep --vary NAME=VALUE,...` names it.
@@ -113,7 +154,12 @@ class Plan:
     @property
     def models(self) -> frozenset[str]:
         """The specs of the models that `search` connects to."""
-        return frozenset(spec for spec in (self._proposer, self.scorer) if spec)
+        return frozenset(spec for spec in (self._proposer, *self.scorers, *self.transfer_scorers) if spec)
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """The specs of the models that are instructed."""
+        return (self.scorer,) if isinstance(self.scorer, str) else self.scorer or ()
 
     @property
     def searcher(self) -> str:
@@ -123,9 +169,6 @@ class Plan:
     @property
     def _proposer(self) -> str | None:
         return self.optimizer if find("algorithms", self.algorithm).ALGORITHM.needs_optimizer else None
-
-    def _connect(self, spec: str | None) -> Backend | None:
-        return backend(spec, self.options) if spec else None
 
 
 def _setting_names(algorithm: str) -> list[str]:

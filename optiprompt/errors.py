@@ -3,6 +3,7 @@
     OptipromptError            exit code 1
     +-- UsageError             exit code 2: the caller can mend the call (unknown name, bad value, missing extra)
     +-- DataError              a data file or data set cannot be read
+        +-- NoData             it is not there
     +-- RunError               a run folder is locked, damaged or belongs to another search
     +-- SearchFailed           step after step failed; the message carries the root cause
     +-- BudgetSpent            no further call is allowed; inside a run only, which it ends in the normal way
@@ -31,6 +32,10 @@ class UsageError(OptipromptError):
 
 class DataError(OptipromptError):
     """A data file, data set or benchmark cannot be read."""
+
+
+class NoData(DataError):
+    """A data file is not there; of several tasks the others may go on without."""
 
 
 class RunError(OptipromptError):

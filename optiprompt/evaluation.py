@@ -25,6 +25,7 @@ from optiprompt.measurement import Measured, Measurement, labels_of
 from optiprompt.spaces.prompt import MOST_SHOTS, PARTS, Prompts, tagged
 from optiprompt.spaces.text import Text
 from optiprompt.store import Run, opened
+from optiprompt.tasks._multi_task import MultiTask
 from optiprompt.tasks.base import Task
 from optiprompt.tasks.prompt import PromptTask
 from optiprompt.threads import in_thread
@@ -66,6 +67,10 @@ def evaluate(
         RunError: the folder is in use or holds something else.
         BackendError: the model cannot be asked.
     """
+    if isinstance(task, MultiTask):
+        raise UsageError(
+            f"evaluate measures one task at a time: name one of {', '.join(each.name for each in task.tasks)}"
+        )
     if not isinstance(task, PromptTask):
         raise UsageError(f"evaluate measures instructions, and {task.name} is no prompt task: use `optiprompt run`")
     if scorer is None:

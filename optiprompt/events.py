@@ -115,12 +115,17 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """A candidate was scored on examples that the search has not seen."""
+    """A candidate was scored on examples that the search has not seen.
+
+    Attributes:
+        on: the other task and scorer, where that is a transfer: `gsm8k with openai:gpt-4.1-nano`.
+    """
 
     split: Literal["dev", "test"]
     key: str
     text: str
     evaluation: Evaluation
+    on: str = ""
     time: str = ""
     type: Literal["held-out"] = "held-out"
 

@@ -2,11 +2,13 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from optiprompt.candidate import Trial
 from optiprompt.data.examples import Example
 from optiprompt.opro_settings import Selection
+
+Content = tuple[str, str | tuple[str, ...]]
 
 
 def select(
@@ -33,18 +35,21 @@ def select(
     """
     if how == "constant":
         rng = random.Random(f"{seed}/exemplars")
+    # Several scorers may answer the same question, under an id each: it is shown once.
+    contents = {example.id: example.content for example in examples}
+    examples = list({example.content: example for example in reversed(examples)}.values())[::-1]
     drawn = rng.sample(examples, len(examples) if how.startswith("most-wrong") else min(count, len(examples)))
     if how.startswith("most-wrong"):
-        wrong = _wrong(tried if how == "most-wrong" else shown)
-        drawn.sort(key=lambda example: -wrong[example.id])  # stable: among equals the order drawn stays
+        wrong = _wrong(tried if how == "most-wrong" else shown, contents)
+        drawn.sort(key=lambda example: -wrong[example.content])  # stable: among equals the order drawn stays
     return drawn[:count]
 
 
-def _wrong(trials: Iterable[Trial]) -> Counter[str]:
-    """How often each example was answered wrong, by its id; a call that failed is no wrong answer."""
-    wrong: Counter[str] = Counter()
+def _wrong(trials: Iterable[Trial], contents: Mapping[str, Content]) -> Counter[Content]:
+    """How often each example was answered wrong, by its content; a call that failed is no wrong answer."""
+    wrong: Counter[Content] = Counter()
     for trial in trials:
         for outcome in trial.evaluation.outcomes:
-            if outcome.score is not None and outcome.score < 1:
-                wrong[outcome.example] += 1
+            if outcome.score is not None and outcome.score < 1 and outcome.example in contents:
+                wrong[contents[outcome.example]] += 1
     return wrong

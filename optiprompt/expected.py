@@ -1,5 +1,6 @@
 """What a search is expected to cost: the values of a forecast, as text and as JSON."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,17 +14,18 @@ class Part:
 
     optimizer: Usage = Usage()
     scorer: Usage = Usage()
+    transfer: Usage = Usage()
 
     def __add__(self, other: "Part") -> "Part":
-        return Part(self.optimizer + other.optimizer, self.scorer + other.scorer)
+        return Part(self.optimizer + other.optimizer, self.scorer + other.scorer, self.transfer + other.transfer)
 
     def times(self, share: float) -> "Part":
         """The part so many times."""
-        return Part(times_of(self.optimizer, share), times_of(self.scorer, share))
+        return Part(*(times_of(each, share) for each in (self.optimizer, self.scorer, self.transfer)))
 
     @property
     def both(self) -> Usage:
-        return self.optimizer + self.scorer
+        return self.optimizer + self.scorer + self.transfer
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,10 @@ class Forecast:
         task: its name.
         start: the starting candidates.
         steps: each step.
-        end: what is scored after the last step: the finalists on dev, winner and baseline on test.
+        end: what is scored after the last step: the finalists on dev, winner and baseline on test, and elsewhere.
         evaluations: unique candidates.
         ends: why the run would end.
-        prices: of optimizer and scorer; None where one is not known.
+        prices: of optimizer, scorer and what is asked for a transfer; None where one is not known.
         assumptions: what the figures rest on, in words.
     """
 
@@ -47,7 +49,7 @@ class Forecast:
     end: Part
     evaluations: int
     ends: str
-    prices: tuple[Price | None, Price | None]
+    prices: tuple[Price | None, Price | None, Price | None]
     assumptions: tuple[str, ...]
 
     @property
@@ -62,7 +64,7 @@ class Forecast:
 
     def usd(self, part: Part) -> float | None:
         """US dollars; None where a model is asked whose price is not known."""
-        costs = [usd_of(used, price) for used, price in zip(roles(part).values(), self.prices, strict=True)]
+        costs = [usd_of(used, price) for used, price in zip(self._roles(part).values(), self.prices, strict=False)]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if len(known) == len(costs) else None
 
@@ -81,11 +83,15 @@ class Forecast:
         }
 
     def _figures(self, part: Part) -> dict[str, Any]:
-        priced = zip(roles(part).items(), self.prices, strict=True)
+        priced = zip(self._roles(part).items(), self.prices, strict=False)
         apart = {
             role: {**asdict(used), "tokens": used.tokens, "usd": usd_of(used, price)} for (role, used), price in priced
         }
         return {"calls": part.both.calls, "tokens": part.both.tokens, "usd": self.usd(part), **apart}
+
+    def _roles(self, part: Part) -> dict[str, Usage]:
+        transfer = {"transfer": part.transfer} if self.total.transfer.calls else {}
+        return {"optimizer": part.optimizer, "scorer": part.scorer, **transfer}
 
     def text(self) -> str:
         """As a table with the assumptions below it."""
@@ -98,7 +104,7 @@ class Forecast:
             ("in all", self.total),
         ):
             figures = self._figures(part)
-            for role, used in {**roles(part), "together": part.both}.items():
+            for role, used in {**self._roles(part), "together": part.both}.items():
                 usd = figures["usd"] if role == "together" else figures[role]["usd"]
                 money = "unknown" if usd is None else f"{usd:.4f}"
                 tokens = f"{used.prompt_tokens:>16,}{used.completion_tokens:>16,}"
@@ -106,14 +112,22 @@ class Forecast:
         return "\n".join([*lines, "", "Nothing was asked. This assumes:", *(f"- {each}" for each in self.assumptions)])
 
 
-def roles(part: Part) -> dict[str, Usage]:
-    return {"optimizer": part.optimizer, "scorer": part.scorer}
-
-
 def usd_of(used: Usage, price: Price | None) -> float | None:
     if not used.calls:
         return 0.0
     return price.of(used) if price is not None else None
+
+
+def blended(taken: Sequence[tuple[Usage, Price | None]]) -> Price | None:
+    """One price for several models, by the share of the tokens that each took; None where one is not known."""
+    if any(price is None for _, price in taken):
+        return None
+    prompt = sum(used.prompt_tokens for used, _ in taken)
+    reply = sum(used.completion_tokens for used, _ in taken)
+    return Price(
+        input=sum(used.prompt_tokens * price.input for used, price in taken if price) / max(1, prompt),
+        output=sum(used.completion_tokens * price.output for used, price in taken if price) / max(1, reply),
+    )
 
 
 def times_of(usage: Usage, share: float) -> Usage:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from optiprompt import meter, selection
+from optiprompt import meter, selection, worst_case
 from optiprompt.backends.base import Backend
 from optiprompt.budget import Budget
 from optiprompt.candidate import Evaluation, Trial
@@ -27,6 +27,27 @@ FEWEST = 10  # examples in a split that is worth its calls
 
 
 @dataclass(frozen=True)
+class Transferred:
+    """Winner and baseline on the test split of another task, or with another scorer.
+
+    Attributes:
+        task: its name.
+        scorer: likewise.
+        winner: the winner's evaluation; None where it could not be made.
+        baseline: the first starting candidate's.
+        comparison: of the two.
+        reason: why it could not be made.
+    """
+
+    task: str
+    scorer: str
+    winner: Evaluation | None = None
+    baseline: Evaluation | None = None
+    comparison: selection.Comparison | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Final:
     """The outcome of a search.
 
@@ -38,6 +59,7 @@ class Final:
         baseline: the first starting candidate's on test.
         comparison: of the two; None without a test.
         verdict: in words.
+        transfers: of winner and baseline to other tasks and scorers.
     """
 
     winner: Trial
@@ -47,15 +69,17 @@ class Final:
     test: Evaluation | None = None
     baseline: Evaluation | None = None
     comparison: selection.Comparison | None = None
+    transfers: tuple[Transferred, ...] = ()
 
 
 @dataclass
-class _Finals:
-    """The way to a final: what has been scored so far, by split and key."""
+class Finals:
+    """The way to a final: what has been scored so far, by split and key; `on` names another task that it is on."""
 
     task: Task
     scorer: Backend
     run: Run
+    on: str = ""
     scored: dict[tuple[str, str], Evaluation] = field(default_factory=dict)
     recorded: dict[str, int] = field(default_factory=dict)
     selected: Selected | None = None
@@ -68,7 +92,7 @@ class _Finals:
         for event in self.run.events[last:]:
             if isinstance(event, Selected):
                 self.selected = event
-            elif isinstance(event, HeldOut):
+            elif isinstance(event, HeldOut) and event.on == self.on:
                 self.scored[event.split, event.key] = event.evaluation
                 self.recorded[event.split] = len(event.evaluation.outcomes)
 
@@ -83,6 +107,7 @@ class _Finals:
         whole = self.task.dev if split == "dev" else self.task.test
         candidates = {trial.key: trial.candidate for trial in trials if trial.candidate}
         size = len(whole) if room >= len(candidates) * len(whole) else int(room / len(candidates))
+        size -= size % max(1, len(self.task.strata))  # each task and scorer has the same number
         size = max(size, self.recorded.get(split, 0))
         if size < min(FEWEST, len(whole)) or not whole:
             return None
@@ -93,7 +118,7 @@ class _Finals:
         def record(place: int, evaluation: Evaluation) -> None:
             candidate = missing[place]
             self.scored[split, candidate.key] = evaluation
-            self.run.append(HeldOut(split, candidate.key, candidate.text, evaluation))
+            self.run.append(HeldOut(split, candidate.key, candidate.text, evaluation, self.on))
 
         await score_all([self.task.evaluate_on(each, whole[:size], self.scorer) for each in missing], record)
         return [self.scored[split, trial.key or ""] for trial in trials]
@@ -103,7 +128,7 @@ class _Finals:
         return sum(len(each.outcomes) for each in self.scored.values())
 
 
-def reserved(task: Task, started: int, budget: Budget) -> tuple[int, float]:
+def reserved(task: Task, started: int, budget: Budget, elsewhere: Sequence[Task] = ()) -> tuple[int, float]:
     """What the search leaves for the end: calls, and a share of tokens, money and time.
 
     That is what the end takes, but at most half of what the starting candidates have left; nothing where that would not
@@ -113,8 +138,9 @@ def reserved(task: Task, started: int, budget: Budget) -> tuple[int, float]:
         task: what is searched.
         started: how many calls the starting candidates took.
         budget: of the run.
+        elsewhere: the tasks of transfers.
     """
-    wanted = FINALISTS * len(task.dev) + 2 * len(task.test)
+    wanted = FINALISTS * len(task.dev) + 2 * sum(len(each.test) for each in (task, *elsewhere))
     if not wanted:
         return 0, 0.0
     limits = [limit for limit in (budget.calls, budget.scorer_calls) if limit is not None]
@@ -133,8 +159,8 @@ async def decide(task: Task, trajectory: Trajectory, scorer: Backend | None, run
     ranked = [trial for trial in trajectory.ranked() if trial.evaluation.outcomes]
     if scorer is None or not ranked or not task.examples:
         return None
-    finals = _Finals(task, scorer, run)
-    baseline = next((trial for trial in trajectory if trial.step == 0), ranked[-1])
+    finals = Finals(task, scorer, run)
+    baseline = baseline_of(trajectory) or ranked[-1]
     final, notes = Final(ranked[0], "train", ""), []
     try:
         final = await _chosen(finals, ranked[:FINALISTS])
@@ -150,7 +176,12 @@ async def decide(task: Task, trajectory: Trajectory, scorer: Backend | None, run
     return final
 
 
-async def _chosen(finals: _Finals, finalists: Sequence[Trial]) -> Final:
+def baseline_of(trajectory: Trajectory) -> Trial | None:
+    """The first starting candidate."""
+    return next((trial for trial in trajectory if trial.step == 0), None)
+
+
+async def _chosen(finals: Finals, finalists: Sequence[Trial]) -> Final:
     """The best on dev, of equal ones the better on train. One finalist alone needs no dev score.
 
     Where the calls do not do for all finalists fewer of them see dev, at least two, rather than all a part of it.
@@ -168,15 +199,13 @@ async def _chosen(finals: _Finals, finalists: Sequence[Trial]) -> Final:
     pairs = [each for each in zip(finalists, evaluations or (), strict=False) if each[1].status == "ok"]
     if not pairs:
         return first
-    dev = [
-        [None if score is None else task.worth(score, trial.text) for score in goodness(task, each.outcomes)]
-        for trial, each in pairs
-    ]
+    sign = 1 if task.direction == "maximize" else -1
+    dev = [[None if each.score is None else sign * task.worth(each.score, trial.text)] for trial, each in pairs]
     winner, evaluation = pairs[selection.choose(dev)]
     return Final(winner, "dev", "", evaluation)
 
 
-async def _tested(finals: _Finals, final: Final, baseline: Trial) -> Final:
+async def _tested(finals: Finals, final: Final, baseline: Trial) -> Final:
     """The winner beside the baseline on test."""
     on_test = sum(len(each.outcomes) for (split, _), each in finals.scored.items() if split == "test")
     both = await finals.score("test", [final.winner, baseline], meter.affordable() + on_test)
@@ -186,8 +215,14 @@ async def _tested(finals: _Finals, final: Final, baseline: Trial) -> Final:
     final = replace(final, test=test, baseline=of_baseline)
     if test.status != "ok" or of_baseline.status != "ok":
         return final
-    told = selection.compare(*(goodness(finals.task, each.outcomes) for each in both))
-    return replace(final, comparison=told)
+    return replace(final, comparison=compared(finals.task, test, of_baseline))
+
+
+def compared(task: Task, one: Evaluation, other: Evaluation) -> selection.Comparison:
+    """How much better the one is than the other, on the same examples of a task."""
+    if task.by == "worst":
+        return worst_case.compare(one.outcomes, other.outcomes, len(task.strata), task.repeats)
+    return selection.compare(*(goodness(task, each.outcomes) for each in (one, other)))
 
 
 def _words(task: Task, trajectory: Trajectory, final: Final, baseline: Trial) -> list[str]:
@@ -211,7 +246,7 @@ def _untested(task: Task, trajectory: Trajectory, final: Final, baseline: Trial)
     rivals = [trial for trial in trajectory if trial.ok and len(trial.evaluation.outcomes) == total]
     place = next((place for place, trial in enumerate(rivals) if trial.key == baseline.key), None)
     lines = [f"There is no test: the {final.by} score is that on examples which decided, and too high on average."]
-    if final.by == "train" and place is not None:
+    if final.by == "train" and place is not None and task.by == "mean":
         told = selection.corrected([goodness(task, trial.evaluation.outcomes) for trial in rivals], place)
         lines += [f"Corrected for the choice of the best of {len(rivals)}:", selection.verdict(told, "train")]
     return lines

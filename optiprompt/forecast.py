@@ -7,7 +7,7 @@ long the replies will be is known from earlier runs or assumed, and the forecast
 
 import copy
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -15,10 +15,12 @@ from typing import Any
 from optiprompt.algorithms.base import Searcher, Setting
 from optiprompt.algorithms.random import unseen_samples
 from optiprompt.api import in_own_loop, prices_of
+from optiprompt.backends._group import Group, members_of
+from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Evaluation, Proposal, Trial, Usage
 from optiprompt.counting import Counting, filler
 from optiprompt.errors import UsageError
-from optiprompt.expected import Forecast, Part, times_of
+from optiprompt.expected import Forecast, Part, blended, times_of
 from optiprompt.finals import FINALISTS, reserved
 from optiprompt.loop import Search
 from optiprompt.prices import Price
@@ -36,22 +38,44 @@ def forecast(search: Search) -> Forecast:
     Raises:
         UsageError: a budget of money with a model whose price is not known.
     """
-    known = prices_of(search)
-    prices = tuple(known[model.name] if model else None for model in (search.optimizer, search.scorer))
-    rehearsal = _Rehearsal(search, (prices[0], prices[1]))
+    rehearsal = _Rehearsal(search, prices_of(search))
     return in_own_loop(rehearsal.run)
+
+
+class _Counted:
+    """The scorers of a task, which only count."""
+
+    def __init__(self, scorer: Backend, task: Task, prices: Mapping[str, Price | None]) -> None:
+        self.members = [Counting(each, task, "scorer") for each in members_of(scorer)]
+        self.backend: Backend = self.members[0] if len(self.members) == 1 else Group(self.members)
+        self._prices = prices
+        self.all = [Usage() for _ in self.members]
+
+    def taken(self) -> Usage:
+        """What was taken since this was asked last."""
+        took = [each.taken for each in self.members]
+        self.all = [before + each for before, each in zip(self.all, took, strict=True)]
+        for each in self.members:
+            each.taken = Usage()
+        return sum(took, Usage())
+
+    @property
+    def priced(self) -> list[tuple[Usage, Price | None]]:
+        """What each member has taken in all, with its price."""
+        return [(used, self._prices[each.name]) for used, each in zip(self.all, self.members, strict=True)]
 
 
 class _Rehearsal:
     """A search in which the models only count."""
 
-    def __init__(self, search: Search, prices: tuple[Price | None, Price | None]) -> None:
-        self._search, self._prices = search, prices
+    def __init__(self, search: Search, prices: Mapping[str, Price | None]) -> None:
+        self._search, self._known = search, prices
         self._task = copy.copy(search.task)
         self._optimizer = Counting(search.optimizer, search.task, "optimizer") if search.optimizer else None
-        self._scorer = Counting(search.scorer, search.task, "scorer") if search.scorer else None
-        if getattr(self._task, "judge", None) is not None:
-            self._task.judge = self._scorer  # type: ignore[attr-defined]
+        self._scorer = _Counted(search.scorer, search.task, prices) if search.scorer else None
+        self._elsewhere = [(each.task, _Counted(each.scorer, each.task, prices)) for each in search.transfers]
+        if getattr(self._task, "judge", None) is not None and self._scorer is not None:
+            self._task.judge = self._scorer.members[0]  # type: ignore[attr-defined]
         self._rng = random.Random(search.seed)
         self._proposed = 0
         self._parts: list[Part] = []
@@ -59,20 +83,27 @@ class _Rehearsal:
         self._asking: Usage | None = None
         self._scoring: Usage | None = None
         self._kept = (0, 0.0)
+        self._prices: tuple[Price | None, Price | None, Price | None] = (None, None, None)
 
     async def run(self) -> Forecast:
         """Go through the steps until the budget ends them."""
         search, task = self._search, self._task
         trajectory = Trajectory(task.direction, task.tradeoff)
         searcher = search.algorithm.begin(Setting(task, self._optimizer, search.seed))
-        texts = task.starting(random.Random(f"{search.seed}/0"))
+        texts = [text for text, _ in task.starting(random.Random(f"{search.seed}/0"))]
         unique = {each.key: each for each in map(task.space.candidate, texts) if task.admits(each)}
         start = list(unique.values())[: search.budget.room(trajectory, len(unique))]
         first = Part(scorer=sum([await self._score(candidate) for candidate in start], Usage()))
         end = await self._finals(start)
+        self._prices = (
+            self._known[search.optimizer.name] if search.optimizer else None,
+            blended(self._scorer.priced) if self._scorer else None,
+            blended([each for _, counted in self._elsewhere for each in counted.priced]),
+        )
         ends = self._add(first)
         if search.scoring.final:
-            self._kept = reserved(task, first.scorer.calls, search.budget)
+            elsewhere = [each for each, _ in self._elsewhere]
+            self._kept = reserved(task, first.scorer.calls, search.budget, elsewhere)
         trajectory.add_step(_trials(task, start, 0))
         while ends is None and (ends := self._over(trajectory)) is None:
             part = Part(await self._ask(searcher, trajectory))
@@ -130,7 +161,7 @@ class _Rehearsal:
         return share, ends
 
     def _cost(self, part: Part) -> float:
-        priced = zip((part.optimizer, part.scorer), self._prices, strict=True)
+        priced = zip((part.optimizer, part.scorer, part.transfer), self._prices, strict=True)
         return sum(price.of(used) for used, price in priced if price)
 
     async def _ask(self, searcher: Searcher, trajectory: Trajectory) -> Usage:
@@ -148,9 +179,8 @@ class _Rehearsal:
         """What the evaluation of a candidate takes."""
         if self._scorer is None:
             return Usage()
-        self._scorer.taken = Usage()
-        await self._task.evaluate(candidate, self._scorer)
-        return self._scorer.taken
+        await self._task.evaluate(candidate, self._scorer.backend)
+        return self._scorer.taken()
 
     async def _finals(self, candidates: Sequence[Candidate[Any]]) -> Part:
         """What is scored after the last step."""
@@ -159,16 +189,20 @@ class _Rehearsal:
             return Part()
         end = Part()
         for examples, times in ((task.dev, FINALISTS), (task.test, 2)):
-            self._scorer.taken = Usage()
             if examples:
-                await task.evaluate_on(candidates[0], examples, self._scorer)
-            end += Part(scorer=times_of(self._scorer.taken, times))
+                await task.evaluate_on(candidates[0], examples, self._scorer.backend)
+            end += Part(scorer=times_of(self._scorer.taken(), times))
+        for elsewhere, counted in self._elsewhere:
+            if elsewhere.test:
+                await elsewhere.evaluate_on(candidates[0], elsewhere.test, counted.backend)
+            end += Part(transfer=times_of(counted.taken(), 2))
         return end
 
     @property
     def _raced(self) -> float:
         """The share of its examples that a new candidate is scored on."""
-        return RACED if self._search.scoring.racing and self._task.examples else 1.0
+        races = self._search.scoring.racing and self._task.examples and self._task.by == "mean"
+        return RACED if races else 1.0
 
     def _candidates(self, trajectory: Trajectory, like: Sequence[Candidate[Any]]) -> Iterator[Candidate[Any]]:
         """New candidates: random ones where the space can draw them, else made up."""
@@ -190,7 +224,7 @@ class _Rehearsal:
             yield f"the optimizer {self._optimizer.name} gives all samples of a step in one call"
             yield self._optimizer.lengths()
         if self._scorer is not None:
-            yield self._scorer.lengths()
+            yield from (each.lengths() for each in self._scorer.members)
         if self._raced < 1:
             yield f"racing leaves {RACED:.0%} of the scorer's calls for new candidates, as in benchmarks/racing.py"
         budget = self._search.budget

@@ -16,12 +16,13 @@ from optiprompt.budget import Budget, hopeless
 from optiprompt.candidate import Candidate, Evaluation, Proposal
 from optiprompt.errors import BudgetSpent, OptipromptError, ParseError, SearchFailed
 from optiprompt.events import Checked, Evaluated, Proposed
-from optiprompt.finals import Final, decide, reserved
+from optiprompt.finals import Final, reserved
 from optiprompt.history import Unfinished, add_part, complete, replay, stepped
 from optiprompt.scoring import Scoring, race, score_all
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
+from optiprompt.transfer import Transfer, conclude
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Search:
         scorer: the model that is instructed, for tasks that need one.
         seed: fixes every random choice.
         scoring: what is spent on the scores.
+        transfers: where winner and baseline are measured too, at the end.
     """
 
     task: Task
@@ -45,6 +47,7 @@ class Search:
     scorer: Backend | None = None
     seed: int = 0
     scoring: Scoring = Scoring()
+    transfers: Sequence[Transfer] = ()
 
 
 async def run_search(search: Search, run: Run) -> tuple[Trajectory, str, Final | None]:
@@ -60,7 +63,8 @@ async def run_search(search: Search, run: Run) -> tuple[Trajectory, str, Final |
     try:
         trajectory, reason = await _loop(search, run)
         meter.hold_back(0, 0)
-        outcome = await decide(search.task, trajectory, search.scorer, run) if search.scoring.final else None
+        final = search.scoring.final
+        outcome = await conclude(search.task, trajectory, search.scorer, run, search.transfers) if final else None
     except asyncio.CancelledError:
         run.end("interrupted", "interrupted by the user")
         raise
@@ -106,7 +110,7 @@ def over(search: Search, trajectory: Trajectory) -> str | None:
     """Why the search ends now; None while it goes on. From the first step on the budget keeps what the end takes."""
     if search.scoring.final and trajectory.steps >= 0:
         started = sum(trial.evaluation.usage.calls for trial in trajectory if trial.step == 0)
-        meter.hold_back(*reserved(search.task, started, search.budget))
+        meter.hold_back(*reserved(search.task, started, search.budget, [each.task for each in search.transfers]))
     if search.task.solved(trajectory):
         return "the optimum is found"
     return search.budget.spent(trajectory) or meter.spent()
@@ -118,7 +122,7 @@ async def propose(search: Search, searcher: Searcher, trajectory: Trajectory, ru
     rng = random.Random(f"{search.seed}/{step}")
     room = search.budget.room(trajectory, 1_000_000)
     if step == 0:
-        proposals = [Proposal(text, "start") for text in search.task.starting(rng)]
+        proposals = [Proposal(text, source) for text, source in search.task.starting(rng)]
     else:
         proposals = await searcher.ask(trajectory, room, rng)
     checked = check(search.task, trajectory, proposals, room)
@@ -156,8 +160,7 @@ def _parsed(task: Task, proposal: Proposal) -> Candidate[object] | str:
 
 async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinished, run: Run) -> None:
     """Evaluate a step's new candidates together, and record them in the order in which they were proposed."""
-    task, scorer, racing = search.task, search.scorer, search.scoring.racing
-    step = trajectory.steps + 1
+    task, scorer, racing, step = search.task, search.scorer, search.scoring.racing, trajectory.steps + 1
     new = [index for index, item in enumerate(unfinished.checked) if item.fate == "new"]
     candidates = {index: task.space.candidate(unfinished.checked[index].proposal.text) for index in new}
 
@@ -169,12 +172,11 @@ async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinishe
             unfinished.evaluations[index] = evaluation
             run.append(Evaluated(step, index, candidate.key, candidate.text, evaluation))
 
-    if step > 0 and racing and task.examples and scorer and any(index not in unfinished.evaluations for index in new):
-        # All of them race, also those that a killed run has recorded: their replies are on disk.
-        racers = list(candidates.values())
-        await race(task, racers, trajectory, scorer, racing, lambda place, each: record(new[place], each))
-        return
     missing = [index for index in new if index not in unfinished.evaluations]
+    if step > 0 and racing and task.examples and task.by == "mean" and scorer and missing:
+        # All of them race, also those that a killed run has recorded: their replies are on disk.
+        await race(task, list(candidates.values()), trajectory, scorer, racing, lambda n, each: record(new[n], each))
+        return
     await score_all(
         [task.evaluate(candidates[index], scorer) for index in missing],
         lambda place, evaluation: record(missing[place], evaluation),

@@ -54,17 +54,17 @@ class Racing:
             raise UsageError(f"growth must be above 1, not {self.growth}")
 
 
-def blocks(total: int, racing: Racing) -> list[int]:
+def blocks(total: int, racing: Racing, unit: int = 1) -> list[int]:
     """How many examples have been seen at each look, in rising order; the last is all of them.
 
-    A rest too small to be worth a look of its own goes with the block before it.
+    A rest too small to be worth a look of its own goes with the block before it. All are multiples of `unit`.
     """
     sizes = []
     size = float(racing.first_block)
     while size * math.sqrt(racing.growth) < total:
-        sizes.append(round(size))
+        sizes.append(-(-round(size) // unit) * unit)
         size = max(size * racing.growth, size + 1)
-    return [*sizes, total] if total > 0 else []
+    return [*dict.fromkeys(each for each in sizes if each < total), total] if total > 0 else []
 
 
 def hopeless(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any, TypeVar
 
 from optiprompt.backends.base import Backend
@@ -88,9 +89,9 @@ class _Racer:
         self.outcomes += outcomes
         self.usage += usage
 
-    def evaluation(self) -> Evaluation:
+    def evaluation(self, task: Task) -> Evaluation:
         """Its score: of all examples, or of those it has seen."""
-        mean = Evaluation.mean_of(self.outcomes, self.usage)
+        mean = task.evaluation_of(self.outcomes, self.usage)
         if not self.out or mean.status != "ok":
             return mean
         return replace(mean, status="pruned", reason=self.out)
@@ -117,27 +118,29 @@ async def race(
     scored = [trial for trial in trajectory.ranked() if len(trial.evaluation.outcomes) == total]
     incumbents = [goodness(task, trial.evaluation.outcomes) for trial in scored]
     racers = [_Racer(candidate) for candidate in candidates]
-    sizes = blocks(total, racing)
+    # All scorers of a question are one measurement of it, and each stretch holds every task.
+    questions, unit = total // task.repeats, len(task.strata) // task.repeats or 1
+    sizes = [size * task.repeats for size in blocks(questions, racing, unit)]
     try:
         for begin, end in zip([0, *sizes], sizes, strict=False):
             running = [racer for racer in racers if not racer.out]
             await _run(task, running, task.examples[begin:end], scorer)
-            lost = hopeless([goodness(task, racer.outcomes) for racer in running], incumbents, total, racing)
+            lost = hopeless([goodness(task, racer.outcomes) for racer in running], incumbents, questions, racing)
             for racer, out in zip(running, lost, strict=True):
                 if out:
                     racer.out = f"dropped after {end} of {total} examples: it can hardly win"
                 elif end < total and (like := twin(racer.outcomes, scored)):
                     racer.out = reason(like, end)
     except BudgetSpent:
-        _record(racers, total, record)
+        _record(task, racers, record)
         raise
-    _record(racers, total, record)
+    _record(task, racers, record)
 
 
-def _record(racers: Sequence[_Racer], total: int, record: Record) -> None:
+def _record(task: Task, racers: Sequence[_Racer], record: Record) -> None:
     for place, racer in enumerate(racers):
-        if racer.out or len(racer.outcomes) == total:
-            record(place, racer.evaluation())
+        if racer.out or len(racer.outcomes) == len(task.examples):
+            record(place, racer.evaluation(task))
 
 
 async def _run(task: Task, running: Sequence[_Racer], block: Sequence[Example], scorer: Backend) -> None:
@@ -158,7 +161,12 @@ async def _run(task: Task, running: Sequence[_Racer], block: Sequence[Example], 
 
 
 def goodness(task: Task, outcomes: Sequence[Outcome]) -> list[float | None]:
-    """The score of each example, 0 to 1, the higher the better."""
+    """The score of each question, 0 to 1, the higher the better: the mean of what its scorers got."""
+    scores = [outcome.score for outcome in outcomes]
+    if task.repeats > 1:
+        asked = [scores[place : place + task.repeats] for place in range(0, len(scores), task.repeats)]
+        known = [[score for score in each if score is not None] for each in asked]
+        scores = [fmean(each) if each else None for each in known]
     if task.direction == "maximize":
-        return [outcome.score for outcome in outcomes]
-    return [None if outcome.score is None else 1 - outcome.score for outcome in outcomes]
+        return scores
+    return [None if score is None else 1 - score for score in scores]

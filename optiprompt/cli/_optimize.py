@@ -98,6 +98,7 @@ def run(
 def _forecast(search: "Search", as_json: bool) -> None:
     from optiprompt.forecast import forecast
 
+    _tell(search)
     expected = forecast(search)
     print(json.dumps(expected.to_json(), ensure_ascii=False) if as_json else expected.text())
 
@@ -134,15 +135,24 @@ def resume(
 def _single(plan: "Plan", run_dir: Path | None, display: Any, as_json: bool) -> None:
     """One run, and what the command says at its end."""
     from optiprompt.cli._sweep import show_own_table
+    from optiprompt.report.parts import parts_json, show_parts
     from optiprompt.report.summary import show
 
     search = plan.search()
+    _tell(search)
     result = _run(search, plan, run_dir, display)
     if not as_json:
         show(result)
+        show_parts(search.task, result.final)
     table = show_own_table(plan, search.task, result, quiet=as_json)
     if as_json:
-        print(json.dumps(_record(result) | table, ensure_ascii=False))
+        print(json.dumps(_record(result) | table | parts_json(search.task, result.final), ensure_ascii=False))
+
+
+def _tell(search: "Search") -> None:
+    """What the user should know of how the search was set up."""
+    for note in search.task.notes:
+        print(f"note: {' '.join(note.split())}", file=sys.stderr)
 
 
 def _run(search: "Search", plan: "Plan", run_dir: Path | None, display: Any) -> "Result":

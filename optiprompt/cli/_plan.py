@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 import typer
 
@@ -26,7 +26,6 @@ from optiprompt.cli._app import (
     OptimizerCalls,
     Overrides,
     Preset,
-    Scorer,
     ScorerCalls,
     Steps,
     Test,
@@ -34,6 +33,7 @@ from optiprompt.cli._app import (
     Tokens,
     Train,
     Usd,
+    run_folder,
 )
 from optiprompt.errors import UsageError
 from optiprompt.opro_settings import OproSettings
@@ -73,13 +73,43 @@ MaxLatency = Annotated[
 Pareto = Annotated[
     str | None, typer.Option(help="Search the front of score against this cost: parameters or latency_ms.")
 ]
+Scorers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scorer",
+        help="The model that is instructed and graded, for prompt tasks: named as the optimizer is. Given several "
+        "times: each question is asked of each.",
+    ),
+]
+By = Annotated[
+    Literal["mean", "worst"],
+    typer.Option("--by", help="The score of several tasks or scorers: the mean of their accuracies, or the worst."),
+]
+Warm = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RUN", help="Start from the five best candidates of an earlier run too; several times."),
+]
+Transfers = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TASK[,TASK...]", help="At the end measure winner and start on the test of these tasks too."),
+]
+TransferScorers = Annotated[
+    list[str] | None,
+    typer.Option("--transfer-scorer", metavar="MODEL", help="Measure that with this model instead; several times."),
+]
 NAMES = tuple(field.name for field in fields(OproSettings))
 
 
 def make_plan(
-    task: Annotated[str, typer.Argument(help="A shipped task (`optiprompt tasks` lists them) or a YAML file.")],
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="A shipped task (`optiprompt tasks` lists them) or a YAML file. One instruction for several: bbh, or "
+            "bbh/navigate,gsm8k."
+        ),
+    ],
     optimizer: Optimizer = None,
-    scorer: Scorer = None,
+    scorer: Scorers = None,
     algorithm: Annotated[str, typer.Option(help="opro, random, evolution or local-search.")] = "opro",
     steps: Steps = None,
     max_evaluations: Evaluations = None,
@@ -110,6 +140,10 @@ def make_plan(
     pareto: Pareto = None,
     guard: GuardOn = True,
     shots: Shots = None,
+    by: By = "mean",
+    warm: Warm = None,
+    transfer: Transfers = None,
+    transfer_scorer: TransferScorers = None,
     *,
     settings: dict[str, Any],
 ) -> "Plan":
@@ -119,12 +153,14 @@ def make_plan(
     from optiprompt.config import Plan
     from optiprompt.racing import Racing
     from optiprompt.scoring import Scoring
+    from optiprompt.warm import best_texts
 
     usual = 200 if preset else 20
+    scorers = _models(scorer)
     return Plan(
-        task=str(Path(task).resolve()) if task.endswith((".yaml", ".yml")) else task,
+        task=_resolved(task),
         optimizer=absolute(optimizer),
-        scorer=absolute(scorer),
+        scorer=scorers[0] if len(scorers) == 1 else scorers or None,
         algorithm=algorithm,
         overrides={
             **given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
@@ -150,7 +186,23 @@ def make_plan(
         scoring=Scoring(Racing() if (preset is None if racing is None else racing) else None, final, cache),
         limits=given({"parameters": max_parameters, "latency_ms": max_latency_ms}),
         pareto=pareto,
+        by=by,
+        warm=tuple(text for run in warm or [] for text in best_texts(run_folder(run))),
+        transfer=tuple(_resolved(each.strip()) for tasks in transfer or [] for each in tasks.split(",")),
+        transfer_scorers=_models(transfer_scorer),
     )
+
+
+def _resolved(tasks: str) -> str:
+    """The paths in a task's name made absolute, so that the run can be resumed from another folder."""
+    names = [tasks] if Path(tasks).is_file() else tasks.split(",")
+    return ",".join(
+        str(Path(each.strip()).resolve()) if each.strip().endswith((".yaml", ".yml")) else each for each in names
+    )
+
+
+def _models(given: list[str] | None) -> tuple[str, ...]:
+    return tuple(str(absolute(each)) for each in given or [])
 
 
 def with_plan(command: Callable[..., None]) -> Callable[..., None]:

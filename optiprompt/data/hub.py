@@ -10,7 +10,7 @@ from pathlib import Path
 
 from optiprompt.data.examples import Columns, Example, to_examples
 from optiprompt.data.files import FILE_KINDS, Row, read_rows
-from optiprompt.errors import DataError
+from optiprompt.errors import DataError, NoData
 from optiprompt.resources import data_folder
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -91,7 +91,7 @@ def read_local(file: str, mend: str = "put it there", **values: str) -> list[Row
         raise DataError(f"{filled} is on no hub: set OPTIPROMPT_DATA=FOLDER, the folder that holds it")
     path = folder / filled
     if not path.is_file():
-        raise DataError(f"no such file: {path}: {mend}")
+        raise NoData(f"no such file: {path}: {mend}")
     return read_rows(path)
 
 

@@ -85,7 +85,8 @@ class Display:
             self._stepped(event)
         elif isinstance(event, HeldOut):
             score = _figure(event.evaluation.score)
-            self._console.print(f"{event.split} {score} ", _shorten(event.text), markup=False, highlight=False)
+            on = f"{event.on}: " if event.on else ""
+            self._console.print(f"{on}{event.split} {score} ", _shorten(event.text), markup=False, highlight=False)
 
     def _evaluated(self, event: Evaluated) -> None:
         self._evaluations += 1

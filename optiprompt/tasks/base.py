@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Direction, Evaluation, Outcome, Usage
@@ -16,6 +16,8 @@ from optiprompt.front import Tradeoff
 from optiprompt.spaces.base import Space
 from optiprompt.tasks import _limits
 from optiprompt.trajectory import Trajectory
+
+By = Literal["mean", "worst"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Task(ABC):
         place: where a prompt candidate stands, in words.
         limits: the most that a candidate may cost, by the names that `costs` gives; set by `within`.
         pareto: the cost that the score is weighed against; None where it counts alone. Set by `against`.
+        strata: names of the equal groups that the examples are of, in turn: tasks, scorers; empty where there is one.
+        repeats: how many examples in a row are the same question, asked of so many scorers.
+        by: what the score is of the strata; only a mean can be foretold from some of the examples.
+        warm: further candidates to start from, that earlier runs found; after those of `start`.
+        notes: what the user should know of how the task was set up, a line each.
     """
 
     name: str
@@ -67,6 +74,11 @@ class Task(ABC):
     place: str = ""
     limits: Mapping[str, float] = MappingProxyType({})
     pareto: str | None = None
+    strata: Sequence[str] = ()
+    repeats: int = 1
+    by: By = "mean"
+    warm: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     @property
     def measured(self) -> str:
@@ -145,13 +157,15 @@ class Task(ABC):
         """What the optimizer is told of limits and of a Pareto search; empty where there are none."""
         return _limits.rules(self)
 
-    def starting(self, rng: random.Random) -> list[str]:
-        """The starting candidates of a search; random ones that are beyond the limits are drawn anew.
+    def starting(self, rng: random.Random) -> list[tuple[str, str]]:
+        """The starting candidates, and those of earlier runs, each with its source: `start` or `warm`.
+
+        Random ones that are beyond the limits are drawn anew.
 
         Raises:
             UsageError: none can be found.
         """
-        return _limits.starting(self, rng)
+        return [(text, "start") for text in _limits.starting(self, rng)] + [(text, "warm") for text in self.warm]
 
     @abstractmethod
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
@@ -168,8 +182,12 @@ class Task(ABC):
         raise NotImplementedError(f"{self.name} is not made of examples")
 
     async def evaluate_on(self, candidate: Candidate[Any], examples: Sequence[Example], scorer: Backend) -> Evaluation:
-        """The mean score on any examples, for tasks made of examples."""
-        return Evaluation.mean_of(*await self.outcomes(candidate, examples, scorer))
+        """The score on any examples, for tasks made of examples."""
+        return self.evaluation_of(*await self.outcomes(candidate, examples, scorer))
+
+    def evaluation_of(self, outcomes: Sequence[Outcome], usage: Usage) -> Evaluation:
+        """The score that these outcomes make: their mean."""
+        return Evaluation.mean_of(outcomes, usage)
 
     @abstractmethod
     def start(self, rng: random.Random) -> Sequence[str]:

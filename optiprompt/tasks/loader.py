@@ -4,15 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from optiprompt.errors import DataError, UsageError
+from optiprompt.errors import DataError, NoData, UsageError
 from optiprompt.plugins import find
 from optiprompt.resources import shipped
-from optiprompt.tasks.base import Task
+from optiprompt.tasks.base import By, Task
+
+if TYPE_CHECKING:
+    from optiprompt.tasks._multi_task import MultiTask
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,25 @@ class Variants:
     default: str | None
 
 
-def load_task(name: str, overrides: Mapping[str, Any] | None = None, preset: str | None = None) -> Task:
-    """The task of that name.
+def load_task(
+    name: str, overrides: Mapping[str, Any] | None = None, preset: str | None = None, by: By = "mean"
+) -> Task:
+    """The task of that name; several (`bbh/navigate,bbh/snarks,gsm8k`) become one `MultiTask`.
 
     Args:
-        name: a shipped task (`gsm8k`), a variant of one (`bbh/navigate`), or the path of a YAML file.
+        name: a shipped task (`gsm8k`), a variant of one (`bbh/navigate`), all of them (`bbh`), or the path of a YAML
+            file; or several of these with commas between.
         overrides: fields of the YAML to set otherwise; `sizes.train` is the field train of the field sizes.
         preset: takes the fields that the YAML has under `presets:` by this name, if any; `overrides` come after them.
+        by: what the score of several is: the `mean` of their accuracies, or that of the `worst`.
 
     Raises:
         UsageError: there is no such task, or its YAML has an unknown key or a bad value; names the thing and the mend.
         DataError: the file cannot be read.
     """
+    names = listed(name)
+    if names != [name]:
+        return _several(name, names, overrides, preset, by)
     path, variant = _locate(name)
     fields = _read(path)
     presets = fields.pop("presets", None) or {}
@@ -64,6 +74,43 @@ def load_task(name: str, overrides: Mapping[str, Any] | None = None, preset: str
     return built
 
 
+def listed(name: str) -> list[str]:
+    """The names of the single tasks that a name stands for: of a list with commas, and of all variants of one YAML."""
+    found: list[str] = []
+    for each in [name] if Path(name).is_file() else name.split(","):
+        path, variant = _locate(each.strip())
+        variants = _variants(_read(path).get("variants")) if variant is None else None
+        if variants is None or variants.default is not None:
+            found.append(each.strip())
+        else:
+            found += [f"{each.strip()}/{variant}" for variant in variants.names]
+    return found
+
+
+def _several(
+    name: str, names: Sequence[str], overrides: Mapping[str, Any] | None, preset: str | None, by: By
+) -> "MultiTask":
+    """Several tasks as one. Of those that are named as a whole (`bbh`), the ones without a file are left out."""
+    from optiprompt.tasks._multi_task import MultiTask
+
+    asked = [each.strip() for each in name.split(",")]
+    tasks: list[Task] = []
+    missing: list[NoData] = []
+    for each in names:
+        try:
+            tasks.append(load_task(each, overrides, preset))
+        except NoData as error:
+            if each in asked:
+                raise
+            missing.append(error)
+    if not tasks:
+        raise missing[0]
+    several = MultiTask(tasks, by, name=", ".join(asked) if len(name) <= 60 else "")
+    if missing:
+        several.notes = (f"{len(missing)} of {len(names)} tasks are left out: {missing[0]}", *several.notes)
+    return several
+
+
 def shipped_names() -> Iterator[tuple[str, str]]:
     """All shipped tasks, each variant by itself, with the first sentence of the description."""
     for path in sorted(shipped("tasks").glob("*.yaml")):
@@ -76,7 +123,7 @@ def shipped_names() -> Iterator[tuple[str, str]]:
 
 def field_names(name: str) -> list[str]:
     """The fields that the YAML of a task may have, as far as its kind says."""
-    kind = _read(_locate(name)[0]).get("kind")
+    kind = _read(_locate(listed(name)[0])[0]).get("kind")
     return _known(find("tasks", kind).Spec, []) if isinstance(kind, str) else []
 
 
@@ -111,9 +158,6 @@ def _unknown(name: str, known: list[str]) -> str:
 
 
 def _choose(stem: str, variant: str | None, variants: Variants) -> str:
-    if variant is None and variants.default is None:
-        example = f"{stem}/{next(iter(variants.names))}"
-        raise UsageError(f"{stem} is {len(variants.names)} tasks: name one, for example {example}")
     chosen = variant or variants.default or ""
     if chosen not in variants.names:
         raise UsageError(_unknown(f"{stem}/{chosen}", [f"{stem}/{each}" for each in variants.names]))

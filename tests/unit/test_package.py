@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 PUBLIC = [
     *("BackendOptions", "Budget", "Candidate", "CellSpace", "Evaluation", "Evolution", "Example", "FunctionTask"),
     *("LocalSearch", "Numbers", "Opro", "OptipromptError", "Outcome", "Permutation", "PromptTask", "Racing"),
-    *("Random", "Result", "Scoring"),
+    *("MultiTask", "Random", "Result", "Scoring"),
     *("Space", "Splits", "Task", "Text", "Trajectory", "Trial", "Usage", "backend", "evaluate", "graders"),
-    *("load_examples", "load_task", "optimize", "resume"),
+    *("load_examples", "load_task", "optimize", "resume", "warm_start"),
 ]
 
 

@@ -1,0 +1,79 @@
+"""Warm start: the best candidates of earlier runs, also of other tasks, join the starting candidates."""
+
+import copy
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from optiprompt.errors import ParseError, RunError, UsageError
+from optiprompt.events import Evaluated, Selected, Started, Stepped
+from optiprompt.resources import runs_folder
+from optiprompt.store import read_events
+from optiprompt.tasks.base import Task
+
+BEST = 5
+
+T = TypeVar("T", bound=Task)
+
+
+def warm_start(task: T, *runs: str | Path, best: int = BEST) -> T:
+    """The task, with the best candidates of earlier runs to start from besides its own, which stay the first.
+
+    They are scored anew. Those that are no candidates of this task are left out; the task's `notes` say so.
+
+    Args:
+        task: any task; it is not changed.
+        runs: folders of earlier runs, or their names under the runs folder.
+        best: how many candidates of each run.
+
+    Raises:
+        RunError: there is no such run, or nothing in it has a score.
+    """
+    return with_texts(task, [text for run in runs for text in best_texts(run, best)])
+
+
+def with_texts(task: T, texts: Sequence[str]) -> T:
+    """The task with these texts to start from, each once, after its own starting candidates."""
+    if not texts:
+        return task
+    known = {task.space.candidate(text).key for text in task.start(random.Random(0))}
+    warm: list[str] = []
+    notes: list[str] = []
+    for text in texts:
+        try:
+            key = task.space.candidate(text).key
+        except ParseError as error:
+            notes.append(f"not started from {' '.join(text.split())[:60]!r} of an earlier run: {error}")
+            continue
+        if key not in known:
+            known.add(key)
+            warm.append(text)
+    warmed = copy.copy(task)
+    warmed.warm, warmed.notes = (*task.warm, *warm), (*task.notes, *notes)
+    return warmed
+
+
+def best_texts(run: str | Path, best: int = BEST) -> list[str]:
+    """The best candidates of a run, its winner first.
+
+    Raises:
+        UsageError: less than one is asked for.
+        RunError: there is no such run, or nothing in it has a score.
+    """
+    if best < 1:
+        raise UsageError(f"best must be at least 1, not {best}")
+    folders = (Path(run).expanduser(), runs_folder() / run)
+    folder = next((each for each in folders if (each / "events.jsonl").is_file()), folders[0])
+    events = read_events(folder)
+    started = next((event for event in events if isinstance(event, Started)), None)
+    task = started.settings["task"] if started else {}
+    scored = [event for event in events if isinstance(event, Evaluated) and event.evaluation.status == "ok"]
+    if not scored:
+        raise RunError(f"nothing in {folder} has a score yet: start from another run")
+    scored.sort(key=lambda event: event.evaluation.score or 0.0, reverse=task.get("direction") != "minimize")
+    last = next((event for event in reversed(events) if isinstance(event, Selected | Stepped)), None)
+    texts = {last.key: last.text} if isinstance(last, Selected) else {}
+    for event in scored:
+        texts.setdefault(event.key, event.text)
+    return list(texts.values())[:best]
