@@ -230,7 +230,7 @@ def _start(search: Search, store: Run, spec: Mapping[str, Any]) -> None:
     """Write the run's first event, or make sure that the folder holds the same search."""
     task = search.task
     settings = {
-        "task": {"direction": task.direction, "split": task.split, **task.identity()},
+        "task": {"direction": task.direction, "split": task.split, **task.identity(), **_bounded(task)},
         "algorithm": {"name": search.algorithm.name, **vars(search.algorithm)},
         "optimizer": search.optimizer.name if search.optimizer else None,
         "scorer": search.scorer.name if search.scorer else None,
@@ -250,6 +250,11 @@ def _start(search: Search, store: Run, spec: Mapping[str, Any]) -> None:
     specs = [event.spec for event in store.events if isinstance(event, Started | Extended)]
     if spec and specs[-1] != spec:
         store.append(Extended(spec), durable=True)
+
+
+def _bounded(task: Task) -> dict[str, Any]:
+    """Limits and Pareto search, where there are any: they too fix what is searched."""
+    return ({"limits": dict(task.limits)} if task.limits else {}) | ({"pareto": task.pareto} if task.pareto else {})
 
 
 def new_folder(name: str) -> Path:

@@ -42,6 +42,8 @@ class Plan:
         budget: what the run may spend.
         options: how the models are reached or run.
         scoring: what is spent on the scores.
+        limits: the highest costs that are allowed, by name; see `Task.within`.
+        pareto: the cost that the score is weighed against; see `Task.against`.
     """
 
     task: str
@@ -55,6 +57,8 @@ class Plan:
     options: BackendOptions = BackendOptions()
     preset: str | None = None
     scoring: Scoring = Scoring()
+    limits: Mapping[str, float] = field(default_factory=dict)
+    pareto: str | None = None
 
     def search(self) -> Search:
         """Set the search up: task, models and algorithm.
@@ -62,7 +66,8 @@ class Plan:
         Raises:
             OptipromptError: something it names does not exist or does not fit; nothing has been spent.
         """
-        task = load_task(self.task, self.overrides, self.preset)
+        task = load_task(self.task, self.overrides, self.preset).within(self.limits)
+        task = task.against(self.pareto) if self.pareto else task
         chosen = make_algorithm(self.algorithm, self.settings, self.preset)
         optimizer = self._connect(self.optimizer) if chosen.needs_optimizer else None
         scorer = optimizer if self.scorer == self.optimizer and optimizer else self._connect(self.scorer)

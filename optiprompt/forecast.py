@@ -22,6 +22,7 @@ from optiprompt.expected import Forecast, Part, times_of
 from optiprompt.finals import FINALISTS, reserved
 from optiprompt.loop import Search
 from optiprompt.prices import Price
+from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
 
 REHEARSED = 25  # steps; the meta-prompt has its full length by then, and further steps are like the last
@@ -62,17 +63,17 @@ class _Rehearsal:
     async def run(self) -> Forecast:
         """Go through the steps until the budget ends them."""
         search, task = self._search, self._task
-        trajectory = Trajectory(task.direction)
+        trajectory = Trajectory(task.direction, task.tradeoff)
         searcher = search.algorithm.begin(Setting(task, self._optimizer, search.seed))
-        texts = task.start(random.Random(f"{search.seed}/0"))
-        unique = {each.key: each for each in map(task.space.candidate, texts)}
+        texts = task.starting(random.Random(f"{search.seed}/0"))
+        unique = {each.key: each for each in map(task.space.candidate, texts) if task.admits(each)}
         start = list(unique.values())[: search.budget.room(trajectory, len(unique))]
         first = Part(scorer=sum([await self._score(candidate) for candidate in start], Usage()))
         end = await self._finals(start)
         ends = self._add(first)
         if search.scoring.final:
             self._kept = reserved(task, first.scorer.calls, search.budget)
-        trajectory.add_step(_trials(start, 0))
+        trajectory.add_step(_trials(task, start, 0))
         while ends is None and (ends := self._over(trajectory)) is None:
             part = Part(await self._ask(searcher, trajectory))
             wanted = search.budget.room(trajectory, int(vars(search.algorithm).get("proposals", 1)))
@@ -80,7 +81,7 @@ class _Rehearsal:
             if made and self._scoring is None:
                 self._scoring = await self._score(made[0])
             part += Part(scorer=times_of(self._scoring or Usage(), len(made) * self._raced))
-            trajectory.add_step(_trials(made, trajectory.steps + 1))
+            trajectory.add_step(_trials(task, made, trajectory.steps + 1))
             ends = self._add(part)
         return Forecast(
             task=task.name,
@@ -173,7 +174,7 @@ class _Rehearsal:
         """New candidates: random ones where the space can draw them, else made up."""
         space = self._task.space
         try:
-            for proposal in unseen_samples(space, trajectory, self._rng):
+            for proposal in unseen_samples(self._task, trajectory, self._rng):
                 yield space.candidate(proposal.text)
         except UsageError:
             while like:
@@ -197,5 +198,6 @@ class _Rehearsal:
             yield f"what is not foreseen does not end the run before: {', '.join(unforeseen)}"
 
 
-def _trials(candidates: Sequence[Candidate[Any]], step: int) -> list[Trial]:
-    return [Trial(Proposal(each.text, "made up"), each, Evaluation("ok", 0.5), step) for each in candidates]
+def _trials(task: Task, candidates: Sequence[Candidate[Any]], step: int) -> list[Trial]:
+    scored = [(each, Evaluation("ok", 0.5, metrics=task.costs(each))) for each in candidates]
+    return [Trial(Proposal(each.text, "made up"), each, evaluation, step) for each, evaluation in scored]

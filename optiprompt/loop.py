@@ -7,20 +7,18 @@ trajectory from the events, and a step that was under way is finished without pr
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import fmean
+from dataclasses import dataclass, replace
 
 from optiprompt import meter
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
 from optiprompt.backends.base import Backend
 from optiprompt.budget import Budget, hopeless
-from optiprompt.candidate import Candidate, Evaluation, Proposal, Trial
+from optiprompt.candidate import Candidate, Evaluation, Proposal
 from optiprompt.errors import BudgetSpent, OptipromptError, ParseError, SearchFailed
-from optiprompt.events import Checked, Evaluated, Proposed, Stepped
+from optiprompt.events import Checked, Evaluated, Proposed
 from optiprompt.finals import Final, decide, reserved
-from optiprompt.history import Unfinished, add_part, complete, replay
+from optiprompt.history import Unfinished, add_part, complete, replay, stepped
 from optiprompt.scoring import Scoring, race, score_all
-from optiprompt.spaces.base import Space
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -88,7 +86,7 @@ async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
             break
         trials = complete(search.task, trajectory, step, unfinished)
         searcher.tell(trials)
-        run.append(summary(trajectory, trials), durable=True)
+        run.append(stepped(trajectory, trials, searcher.state()), durable=True)
         unfinished = None
         if cause := hopeless(trajectory):
             raise SearchFailed(cause)
@@ -120,22 +118,20 @@ async def propose(search: Search, searcher: Searcher, trajectory: Trajectory, ru
     rng = random.Random(f"{search.seed}/{step}")
     room = search.budget.room(trajectory, 1_000_000)
     if step == 0:
-        proposals = [Proposal(text, "start") for text in search.task.start(rng)]
+        proposals = [Proposal(text, "start") for text in search.task.starting(rng)]
     else:
         proposals = await searcher.ask(trajectory, room, rng)
-    checked = check(search.task.space, trajectory, proposals, room)
+    checked = check(search.task, trajectory, proposals, room)
     run.append(Proposed(step, checked))
     return checked
 
 
-def check(
-    space: Space[object], trajectory: Trajectory, proposals: Sequence[Proposal], room: int
-) -> tuple[Checked, ...]:
-    """Parse the proposals and find the duplicates; new candidates beyond the room are left out."""
+def check(task: Task, trajectory: Trajectory, proposals: Sequence[Proposal], room: int) -> tuple[Checked, ...]:
+    """Parse the proposals, hold the limits and find the duplicates; new candidates beyond the room are left out."""
     checked: list[Checked] = []
     fresh: set[str] = set()
     for proposal in proposals:
-        candidate = _parsed(space, proposal)
+        candidate = _parsed(task, proposal)
         if isinstance(candidate, str):
             checked.append(Checked(proposal, "failed" if proposal.failed else "invalid", reason=candidate))
         elif candidate.key in fresh or trajectory.known(candidate.key):
@@ -146,12 +142,12 @@ def check(
     return tuple(checked)
 
 
-def _parsed(space: Space[object], proposal: Proposal) -> Candidate[object] | str:
+def _parsed(task: Task, proposal: Proposal) -> Candidate[object] | str:
     """The proposal's candidate, or the reason why it is none."""
     if proposal.problem:
         return proposal.problem
     try:
-        return space.candidate(proposal.text)
+        return task.candidate(proposal.text)
     except ParseError as error:
         return str(error)
 
@@ -165,8 +161,10 @@ async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinishe
 
     def record(index: int, evaluation: Evaluation) -> None:
         if index not in unfinished.evaluations:
-            unfinished.evaluations[index] = evaluation
             candidate = candidates[index]
+            if task.limits or task.pareto:
+                evaluation = replace(evaluation, metrics={**evaluation.metrics, **task.costs(candidate)})
+            unfinished.evaluations[index] = evaluation
             run.append(Evaluated(step, index, candidate.key, candidate.text, evaluation))
 
     if step > 0 and racing and task.examples and scorer and any(index not in unfinished.evaluations for index in new):
@@ -178,22 +176,4 @@ async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinishe
     await score_all(
         [task.evaluate(candidates[index], scorer) for index in missing],
         lambda place, evaluation: record(missing[place], evaluation),
-    )
-
-
-def summary(trajectory: Trajectory, trials: Sequence[Trial]) -> Stepped:
-    """The event that ends a step."""
-    fresh = [trial for trial in trials if not trial.duplicate]
-    scores = [trial.score for trial in fresh if trial.ok]
-    best = trajectory.best
-    return Stepped(
-        step=trajectory.steps,
-        evaluations=len(trajectory),
-        best=best.score if best else None,
-        mean=fmean(scores) if scores else None,
-        duplicates=len(trials) - len(fresh),
-        invalid=sum(trial.evaluation.status == "invalid" for trial in fresh),
-        failed=sum(trial.evaluation.status == "failed" for trial in fresh),
-        usage=trajectory.usage,
-        usd=meter.money(),
     )

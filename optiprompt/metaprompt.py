@@ -58,10 +58,10 @@ class MetaPrompt:
                 seed=seed,
             )
             exemplars = [task.exemplar(example) for example in chosen]
-        template = _template(f"{self.style}_{task.space.kind}")
+        page = template(f"{self.style}_{task.space.kind}")
         shuffle = rng.random()
         while True:
-            text = template.render(self._values(task, trajectory, best, exemplars, shuffle))
+            text = page.render(self._values(task, trajectory, best, exemplars, shuffle))
             if backend.count_tokens(text) <= room or not (best[1:] or exemplars):
                 break
             if best[1:]:
@@ -91,10 +91,13 @@ class MetaPrompt:
         exemplars: Sequence[Mapping[str, str]],
         shuffle: float,
     ) -> dict[str, object]:
-        score = self._shows(task, best)
+        if trajectory.tradeoff:
+            best = sorted(best, key=lambda trial: trial.score, reverse=task.direction == "maximize")
+        figure, aim = _figures(task, trajectory, best, self._shows(task, best), shuffle)
         rejected = [trial for trial in trajectory.rejected if not trial.proposal.failed]
         return {
-            "description": task.description.strip(),
+            "description": f"{task.description.strip()} {task.rules}".strip(),
+            "pareto": task.pareto,
             "form": task.space.describe(),
             "tag": task.space.tag,
             "place": task.place,
@@ -104,7 +107,7 @@ class MetaPrompt:
             "first": self.settings.first,
             "scored": self.settings.scores != "hidden",
             "shown": [
-                {"text": trial.text, "score": score(trial.score) + _of_how_many(trial, task)}
+                {"text": trial.text, "score": figure(trial) + _of_how_many(trial, task)}
                 for trial in self._ordered(best, shuffle)
             ],
             "rejected": [
@@ -113,9 +116,7 @@ class MetaPrompt:
             ],
             "exemplars": exemplars,
             # What continues structured candidates has no mark of its own to be found by: there the list stays open.
-            "aim": score(task.aim([trial.score for trial in best[::-1]]))
-            if self.settings.aim or task.space.kind != "text"
-            else None,
+            "aim": aim if self.settings.aim or task.space.kind != "text" else None,
         }
 
     def _ordered(self, best: Sequence[Trial], shuffle: float) -> list[Trial]:
@@ -136,6 +137,28 @@ class MetaPrompt:
         return lambda score: str(round(self.settings.buckets * (score - low) / (high - low))) if high > low else "0"
 
 
+def _figures(
+    task: Task, trajectory: Trajectory, best: Sequence[Trial], score: Callable[[float], str], shuffle: float
+) -> tuple[Callable[[Trial], str], str]:
+    """How a trial's score is written, in a Pareto search with its cost; and what the open end of a list aims at.
+
+    In a Pareto search that is the cost of a random member of the front with a better score than it has: as much better
+    as one would aim above the best.
+    """
+    aim = task.aim([trial.score for trial in best[::-1]])
+    front = trajectory.front()
+    if front is None or not best:
+        return lambda trial: score(trial.score), score(aim)
+    name, members = task.pareto or "", {trial.key for trial in front.members}
+
+    def figure(trial: Trial, better: float = 0.0) -> str:
+        cost = f"{name} {trial.evaluation.metrics[name]:.4g}"
+        return f"{score(trial.score + better)}, {cost}{' (front)' if trial.key in members else ''}"
+
+    shown = [trial for trial in best if trial.key in members] or best
+    return figure, figure(shown[int(shuffle * len(shown))], aim - best[0].score)
+
+
 def _of_how_many(trial: Trial, task: Task) -> str:
     if trial.ok:
         return ""
@@ -143,7 +166,8 @@ def _of_how_many(trial: Trial, task: Task) -> str:
 
 
 @cache
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """The template prompts/NAME.jinja."""
     # Candidates and examples are values of the template, never templates: nothing in them is ever evaluated.
     environment = Environment(
         loader=FileSystemLoader(shipped("prompts")),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from optiprompt.candidate import Direction, Trial, Usage
+from optiprompt.front import Front, Tradeoff, merits
 
 BAD = ("invalid", "failed")
 
@@ -13,6 +14,7 @@ class Trajectory:
 
     Attributes:
         direction: whether a higher or a lower score is better.
+        tradeoff: what the score is weighed against; None where it counts alone.
         trials: every trial, failures and duplicates included.
         steps: completed optimization steps; the starting candidates (step 0) are not counted, -1 before them.
         barren: consecutive completed steps, up to the last, that brought no new candidate.
@@ -22,8 +24,9 @@ class Trajectory:
         best: the best scored candidate; of equal ones the earliest.
     """
 
-    def __init__(self, direction: Direction) -> None:
+    def __init__(self, direction: Direction, tradeoff: Tradeoff | None = None) -> None:
         self.direction: Direction = direction
+        self.tradeoff = tradeoff
         self.trials: list[Trial] = []
         self.steps = -1
         self.barren = 0
@@ -70,8 +73,23 @@ class Trajectory:
 
     def ranked(self) -> list[Trial]:
         """The scored candidates, best first; of equal ones the earlier first."""
-        scored = [trial for trial in self if trial.ok]
-        return sorted(scored, key=attrgetter("score"), reverse=self.direction == "maximize")
+        scored = self._scored()
+        merit = self.merits(scored)
+        return [scored[place] for place in sorted(range(len(scored)), key=merit.__getitem__, reverse=True)]
+
+    def merits(self, scored: Sequence[Trial]) -> list[tuple[float, float]]:
+        """A key for each of some scored trials, greater for better ones: its score, or its place on their fronts."""
+        if self.tradeoff:
+            return merits([self.tradeoff.point(trial) for trial in scored])
+        sign = 1 if self.direction == "maximize" else -1
+        return [(sign * trial.score, 0.0) for trial in scored]
+
+    def front(self) -> Front[Trial] | None:
+        """The candidates that no other one dominates; None where the score counts alone, or nothing has one."""
+        return self.tradeoff.front(self._scored()) if self.tradeoff else None
+
+    def _scored(self) -> list[Trial]:
+        return [trial for trial in self if trial.ok]
 
     @property
     def rejected(self) -> list[Trial]:
@@ -85,9 +103,10 @@ class Trajectory:
         return sorted(lost, key=attrgetter("score"), reverse=self.direction == "maximize")
 
     def stale_steps(self) -> int:
-        """Completed steps since the best score last improved."""
-        best = self.best
-        return self.steps - best.step if best else self.steps
+        """Completed steps since the best score, or the front, last improved."""
+        front = self.front()
+        best = front.members if front else [self.best] if self.best else []
+        return self.steps - max((trial.step for trial in best), default=0)
 
     def curve(self) -> list[float]:
         """The best score after each unique evaluation; candidates without a score repeat the last value.

@@ -5,16 +5,16 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
 from optiprompt.algorithms.random import unseen_samples
-from optiprompt.candidate import Direction, Proposal, Trial
+from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import UsageError
-from optiprompt.spaces.base import Space
+from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
 
 BIRTHS = 100  # children a step, known ones included: far more than it takes unless the space is all but exhausted
+REFUSED = 10_000  # children a step beyond the limits
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Evolution(Algorithm):
     """Mutate the best of a few random members of the population; the child replaces the oldest member.
 
     The population begins with the starting candidates and is filled with random ones. A child that was evaluated before
-    is free: it joins the population with its known score.
+    is free: it joins the population with its known score. One beyond the limits is not born. In a Pareto search
+    nobody ages: the population are the best of all, front by front, of one front the least crowded first (NSGA-II, Deb
+    et al. 2002).
 
     Attributes:
         population: how many of the latest scored candidates are alive.
@@ -45,16 +47,15 @@ class Evolution(Algorithm):
         """A searcher; the task's space must be able to draw random candidates and to mutate them."""
         space, rng = setting.task.space, random.Random(0)
         space.mutate(space.sample(rng), rng)
-        return EvolutionSearcher(self, space, setting.task.direction)
+        return EvolutionSearcher(self, setting.task)
 
 
 class EvolutionSearcher(Searcher):
     """Holds the population: the latest scored trials, oldest first."""
 
-    def __init__(self, settings: Evolution, space: Space[Any], direction: Direction) -> None:
+    def __init__(self, settings: Evolution, task: Task) -> None:
         self._settings = settings
-        self._space = space
-        self._fittest = max if direction == "maximize" else min
+        self._task = task
         self._alive: deque[Trial] = deque(maxlen=settings.population)
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -68,28 +69,35 @@ class EvolutionSearcher(Searcher):
         """
         wanted = min(count, self._settings.proposals)
         short = self._settings.population - len(self._alive)
-        founders = list(islice(unseen_samples(self._space, trajectory, rng), max(0, min(wanted, short))))
+        founders = list(islice(unseen_samples(self._task, trajectory, rng), max(0, min(wanted, short))))
         return founders or self._children(trajectory, wanted, rng)
 
     def _children(self, trajectory: Trajectory, wanted: int, rng: random.Random) -> list[Proposal]:
         # A copy, in which known children are born at once: as if they had been told one by one.
-        alive = self._alive.copy()
+        alive, space = self._alive.copy(), self._task.space
+        if trajectory.tradeoff:
+            alive = deque(trajectory.ranked()[: self._settings.population])
+        merits = trajectory.merits(alive)
         born: list[Proposal] = []
         new: set[str] = set()
-        for _ in range(BIRTHS):
-            if not alive or len(new) == wanted:
-                break
-            parent = self._fittest(rng.choices(alive, k=self._settings.tournament), key=lambda rival: rival.score)
-            child = self._space.mutate(self._space.parse(parent.text), rng)
-            key = self._space.key(child)
-            if key in new:
+        births = refused = 0
+        while alive and len(new) < wanted and births < BIRTHS and refused < REFUSED:
+            rivals = rng.choices(range(len(alive)), k=self._settings.tournament)
+            parent = alive[max(rivals, key=merits.__getitem__)]
+            child = space.of(space.mutate(space.parse(parent.text), rng))
+            if not self._task.admits(child):
+                refused += 1
                 continue
-            born.append(Proposal(self._space.render(child), "mutation"))
-            known = trajectory.known(key)
+            births += 1
+            if child.key in new:
+                continue
+            born.append(Proposal(child.text, "mutation"))
+            known = trajectory.known(child.key)
             if known is None:
-                new.add(key)
-            elif known.ok:
+                new.add(child.key)
+            elif known.ok and not trajectory.tradeoff:
                 alive.append(known)
+                merits = trajectory.merits(alive)
         return born
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
 from optiprompt.algorithms.random import unseen_samples
-from optiprompt.candidate import Direction, Proposal, Trial
+from optiprompt.candidate import Candidate, Proposal, Trial
 from optiprompt.errors import UsageError
-from optiprompt.spaces.base import Space
+from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
 
 RESTART = "restart"
@@ -22,7 +22,8 @@ class LocalSearch(Algorithm):
     """Try the neighbours of the current candidate in random order and move to the first better one.
 
     The search begins at the best starting candidate. A neighbour that was evaluated before is free. Where no neighbour
-    is better, the search goes on from a random new candidate.
+    is better, the search goes on from a random new candidate. A Pareto search tries the neighbours of the least crowded
+    member of the front that has new ones (Pareto local search, Paquete et al. 2004).
 
     Attributes:
         proposals: new neighbours a step.
@@ -40,7 +41,7 @@ class LocalSearch(Algorithm):
         """A searcher; the task's space must be able to draw random candidates and to list neighbours."""
         space = setting.task.space
         next(iter(space.neighbours(space.sample(random.Random(0)))), None)
-        return LocalSearcher(self, space, setting.task.direction)
+        return LocalSearcher(self, setting.task)
 
 
 class LocalSearcher(Searcher):
@@ -49,10 +50,10 @@ class LocalSearcher(Searcher):
     The moves are made in `tell`, from the source of each trial: a `restart` is moved to, others only when better.
     """
 
-    def __init__(self, settings: LocalSearch, space: Space[Any], direction: Direction) -> None:
+    def __init__(self, settings: LocalSearch, task: Task) -> None:
         self._settings = settings
-        self._space = space
-        self._better = gt if direction == "maximize" else lt
+        self._task = task
+        self._better = gt if task.direction == "maximize" else lt
         self._current: Trial | None = None
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -67,7 +68,10 @@ class LocalSearcher(Searcher):
     async def ask(self, trajectory: Trajectory, count: int, rng: random.Random) -> list[Proposal]:
         """New neighbours; moves to known better ones come before them as duplicates; a restart at a local optimum."""
         wanted = min(count, self._settings.proposals)
-        moves: list[Proposal] = []
+        if trajectory.tradeoff:
+            moves = self._beside_front(trajectory, rng)[:wanted]
+            return moves or list(islice(unseen_samples(self._task, trajectory, rng, RESTART), 1))
+        moves = []
         here = self._current
         while here is not None:
             better, unseen = self._around(here, trajectory, rng)
@@ -77,20 +81,35 @@ class LocalSearcher(Searcher):
                 break
             moves.append(Proposal(better.text, "neighbour"))
             here = better
-        return moves + list(islice(unseen_samples(self._space, trajectory, rng, RESTART), 1))
+        return moves + list(islice(unseen_samples(self._task, trajectory, rng, RESTART), 1))
 
     def _around(self, here: Trial, trajectory: Trajectory, rng: random.Random) -> tuple[Trial | None, list[Proposal]]:
-        """In random order: the first known neighbour that is better, or else all new ones."""
-        neighbours = list(self._space.neighbours(self._space.parse(here.text)))
-        rng.shuffle(neighbours)
+        """In random order: the first known neighbour that is better, or else all new ones within the limits."""
         unseen: list[Proposal] = []
-        for value in neighbours:
-            known = trajectory.known(self._space.key(value))
+        for candidate in self._neighbours(here, rng):
+            known = trajectory.known(candidate.key)
             if known is None:
-                unseen.append(Proposal(self._space.render(value), "neighbour"))
+                if self._task.admits(candidate):
+                    unseen.append(Proposal(candidate.text, "neighbour"))
             elif known.ok and self._improves(known, here):
                 return known, []
         return None, unseen
+
+    def _beside_front(self, trajectory: Trajectory, rng: random.Random) -> list[Proposal]:
+        """In random order the new neighbours of the least crowded member of the front that has any."""
+        front = trajectory.front()
+        for member in trajectory.ranked()[: len(front.members) if front else 0]:
+            around = self._neighbours(member, rng)
+            unseen = [each for each in around if trajectory.known(each.key) is None and self._task.admits(each)]
+            if unseen:
+                return [Proposal(each.text, "neighbour") for each in unseen]
+        return []
+
+    def _neighbours(self, here: Trial, rng: random.Random) -> list[Candidate[Any]]:
+        space = self._task.space
+        neighbours = [space.of(value) for value in space.neighbours(space.parse(here.text))]
+        rng.shuffle(neighbours)
+        return neighbours
 
 
 ALGORITHM = LocalSearch

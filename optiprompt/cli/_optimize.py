@@ -3,7 +3,6 @@
 import json
 import shlex
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -170,8 +169,8 @@ class Interrupted(OptipromptError):
 
 
 def _record(result: "Result") -> dict[str, Any]:
-    from optiprompt.report.summary import Best, best_of
+    from optiprompt.report.summary import FIELDS, best_of
 
     if result.best is None:  # the budget was spent before anything had a score
-        return {**dict.fromkeys(Best.__dataclass_fields__), "status": "finished", "run": str(result.run_dir)}
-    return asdict(best_of(result.run_dir or Path()))
+        return {**dict.fromkeys(FIELDS), "status": "finished", "run": str(result.run_dir)}
+    return best_of(result.run_dir or Path()).to_json()

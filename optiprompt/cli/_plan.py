@@ -56,6 +56,16 @@ RacingOn = Annotated[
 FinalOn = Annotated[
     bool, typer.Option("--final/--no-final", help="At the end choose on dev, and compare with the start on test.")
 ]
+MaxParameters = Annotated[
+    float | None,
+    typer.Option(help="Reject candidates with more parameters before they are scored, in the task's unit."),
+]
+MaxLatency = Annotated[
+    float | None, typer.Option(help="Reject candidates that take more milliseconds before they are scored.")
+]
+Pareto = Annotated[
+    str | None, typer.Option(help="Search the front of score against this cost: parameters or latency_ms.")
+]
 NAMES = tuple(field.name for field in fields(OproSettings))
 
 
@@ -88,6 +98,9 @@ def make_plan(
     racing: RacingOn = None,
     final: FinalOn = True,
     cache: Cache = True,
+    max_parameters: MaxParameters = None,
+    max_latency_ms: MaxLatency = None,
+    pareto: Pareto = None,
     *,
     settings: dict[str, Any],
 ) -> "Plan":
@@ -125,6 +138,8 @@ def make_plan(
         ),
         options=BackendOptions(device, dtype, concurrency, timeout, pairs("--extra", extra)),
         scoring=Scoring(Racing() if (preset is None if racing is None else racing) else None, final, cache),
+        limits=given({"parameters": max_parameters, "latency_ms": max_latency_ms}),
+        pareto=pareto,
     )
 
 

@@ -13,11 +13,12 @@ from optiprompt.errors import RunError, UsageError
 
 @app.command()
 def best(run: RunName, as_json: AsJson = False) -> None:
-    """Print the best candidate of a run."""
+    """Print the best candidate of a run; of a Pareto search the front, a line each: score, cost, candidate."""
     from optiprompt.report.summary import best_of
 
     found = best_of(run_folder(run))
-    print(json.dumps(asdict(found), ensure_ascii=False) if as_json else found.text)
+    text = "\n".join(found.lines()) or found.text
+    print(json.dumps(found.to_json(), ensure_ascii=False) if as_json else text)
 
 
 @app.command()

@@ -8,8 +8,11 @@ from typing import Any
 from optiprompt.api import Result
 from optiprompt.errors import RunError
 from optiprompt.events import Ended, Evaluated, Event, HeldOut, Selected, Started, Stepped
+from optiprompt.front import Front, Tradeoff
 from optiprompt.resources import SWEEP
 from optiprompt.store import in_use, read_events
+
+FIELDS = ("text", "score", "low", "high", "split", "step", "status", "run")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Best:
         step: when it was proposed; 0 is a starting candidate.
         status: `running`, `finished`, `failed`, `interrupted`, or `killed` (it stopped without saying so).
         run: the run's folder.
+        test: the score on the test split, by which nothing was chosen; None where the evaluation has none.
+        pareto: the cost that the score was weighed against; empty where it counts alone.
+        front: of a Pareto search; the best candidate is the member with the best score.
     """
 
     text: str
@@ -35,6 +41,31 @@ class Best:
     step: int
     status: str
     run: str
+    test: float | None = None
+    pareto: str = ""
+    front: Front[Evaluated] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values: `test` where there is one, and of a Pareto search the front with its hypervolume."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        values |= {} if self.test is None else {"test": self.test}
+        if self.front is None:
+            return values
+        members = [
+            {"text": each.text, "score": _score(each), self.pareto: self._cost(each), "step": each.step}
+            for each in self.front.members
+        ]
+        score, cost = self.front.reference
+        reference = {"score": score, self.pareto: cost}
+        return {**values, "front": members, "hypervolume": self.front.hypervolume, "reference": reference}
+
+    def lines(self) -> list[str]:
+        """The front for people: score, cost and candidate a line."""
+        members = self.front.members if self.front else ()
+        return [f"{_score(each):.4g}  {self.pareto} {self._cost(each):.4g}  {each.text}" for each in members]
+
+    def _cost(self, event: Evaluated) -> float:
+        return event.evaluation.metrics[self.pareto]
 
 
 def best_of(folder: Path) -> Best:
@@ -50,6 +81,7 @@ def best_of(folder: Path) -> Best:
         raise RunError(f"nothing in {folder} has a score yet")
     chosen = next(event for event in events if isinstance(event, Evaluated) and event.key == found.key)
     low, high = found.evaluation.interval or (None, None)
+    pareto, limits = str(task.get("pareto", "")), task.get("limits", {})
     return Best(
         text=found.text,
         score=_score(found),
@@ -59,14 +91,15 @@ def best_of(folder: Path) -> Best:
         step=chosen.step,
         status=status_of(folder, events),
         run=str(folder),
+        test=found.evaluation.metrics.get("test"),
+        pareto=pareto,
+        front=Tradeoff(task["direction"], pareto, limits.get(pareto)).front(_scored(events)) if pareto else None,
     )
 
 
 def _winner(events: Sequence[Event], task: Mapping[str, Any]) -> tuple[Evaluated | HeldOut | None, str]:
     """The best candidate by the scores that decided, and the split they are of."""
-    # Of a candidate that was measured again, because examples had failed, the last word counts.
-    last = {(event.step, event.index): event for event in events if isinstance(event, Evaluated)}
-    scored = [event for event in last.values() if event.evaluation.status == "ok"]
+    scored = _scored(events)
     split = str(task.get("split", "train"))
     selected = next((event for event in reversed(events) if isinstance(event, Selected | Stepped)), None)
     if isinstance(selected, Selected):  # and no step came after it
@@ -77,6 +110,12 @@ def _winner(events: Sequence[Event], task: Mapping[str, Any]) -> tuple[Evaluated
     return (pick(scored, key=_score) if scored else None), split
 
 
+def _scored(events: Sequence[Event]) -> list[Evaluated]:
+    # Of a candidate that was measured again, because examples had failed, the last word counts.
+    last = {(event.step, event.index): event for event in events if isinstance(event, Evaluated)}
+    return [event for event in last.values() if event.evaluation.status == "ok"]
+
+
 def show(result: Result) -> None:
     """Print what a search found: the best candidate, why it stopped, where it is."""
     if result.best is not None and result.run_dir is not None:
@@ -84,6 +123,12 @@ def show(result: Result) -> None:
         interval = "" if best.low is None else f"  (95%: {best.low:.4g} to {best.high:.4g})"
         split = "" if best.split == "function" else f"{best.split} "
         print(f"best {split}score: {best.score:.4g}{interval}\n{best.text}")
+        if best.test is not None:
+            print(f"test score: {best.test:.4g}")
+        if best.front:
+            score, cost = best.front.reference
+            print(f"front: {len(best.front.members)} candidates", *best.lines(), sep="\n")
+            print(f"hypervolume: {best.front.hypervolume:.4g} (from score {score:.4g} and {best.pareto} {cost:.4g})")
     if result.verdict:
         print(result.verdict)
     if result.cached:

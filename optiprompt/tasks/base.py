@@ -1,15 +1,20 @@
 """The contract of a task: a space, a way to score, and what the optimizer is told."""
 
+import copy
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self
 
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Direction, Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
+from optiprompt.errors import ParseError
+from optiprompt.front import Tradeoff
 from optiprompt.spaces.base import Space
+from optiprompt.tasks import _limits
 from optiprompt.trajectory import Trajectory
 
 
@@ -44,6 +49,8 @@ class Task(ABC):
         dev: examples that the winner is chosen by; may be empty.
         test: examples for the end, on which winner and baseline are compared; may be empty.
         place: where a prompt candidate stands, in words.
+        limits: the most that a candidate may cost, by the names that `costs` gives; set by `within`.
+        pareto: the cost that the score is weighed against; None where it counts alone. Set by `against`.
     """
 
     name: str
@@ -58,11 +65,93 @@ class Task(ABC):
     dev: Sequence[Example] = ()
     test: Sequence[Example] = ()
     place: str = ""
+    limits: Mapping[str, float] = MappingProxyType({})
+    pareto: str | None = None
 
     @property
     def measured(self) -> str:
         """The score in words, with the split it is of: `train accuracy`."""
         return self.score_name if self.split == "function" else f"{self.split} {self.score_name}"
+
+    def costs(self, candidate: Candidate[Any]) -> Mapping[str, float]:
+        """What a candidate costs, as far as it is known without evaluating it, in units that the task documents.
+
+        Usual names: `parameters`, `latency_ms`. A limit or a Pareto search can be set on each. Cheap: it is called for
+        every candidate that is drawn, and does not count as an evaluation.
+        """
+        return {}
+
+    def within(self, limits: Mapping[str, float]) -> Self:
+        """The task with limits: a candidate that costs more is rejected before it is evaluated, free of charge.
+
+        Args:
+            limits: the highest cost that is allowed, by the names that `costs` gives.
+
+        Raises:
+            UsageError: the task cannot tell such a cost, or a limit is no number.
+        """
+        for name, limit in limits.items():
+            _limits.check_limit(name, limit)
+            _limits.check_cost(self, name)
+        task = copy.copy(self)
+        task.limits = {**self.limits, **limits}
+        return task
+
+    def against(self, cost: str) -> Self:
+        """The task as a search for the Pareto front of a good score and a low cost.
+
+        Args:
+            cost: one of the names that `costs` gives.
+
+        Raises:
+            UsageError: the task cannot tell that cost.
+        """
+        _limits.check_cost(self, cost)
+        task = copy.copy(self)
+        task.pareto = cost
+        return task
+
+    @property
+    def tradeoff(self) -> Tradeoff | None:
+        """Score and cost of a Pareto search; None where the score counts alone."""
+        return Tradeoff(self.direction, self.pareto, self.limits.get(self.pareto)) if self.pareto else None
+
+    def refusal(self, candidate: Candidate[Any]) -> str:
+        """Why a candidate is rejected before it is evaluated, for the optimizer to read; empty where it is not."""
+        if not self.limits and not self.pareto:
+            return ""
+        try:
+            return _limits.over(self.limits, self.pareto, self.costs(candidate))
+        except ParseError as error:
+            return str(error)
+
+    def admits(self, candidate: Candidate[Any]) -> bool:
+        """Whether a candidate is within the limits."""
+        return not self.refusal(candidate)
+
+    def candidate(self, text: str) -> Candidate[Any]:
+        """The candidate that the text stands for, ready to be evaluated.
+
+        Raises:
+            ParseError: the text is no candidate, or one beyond the limits; the message tells the optimizer why.
+        """
+        candidate: Candidate[Any] = self.space.candidate(text)
+        if reason := self.refusal(candidate):
+            raise ParseError(reason)
+        return candidate
+
+    @property
+    def rules(self) -> str:
+        """What the optimizer is told of limits and of a Pareto search; empty where there are none."""
+        return _limits.rules(self)
+
+    def starting(self, rng: random.Random) -> list[str]:
+        """The starting candidates of a search; random ones that are beyond the limits are drawn anew.
+
+        Raises:
+            UsageError: none can be found.
+        """
+        return _limits.starting(self, rng)
 
     @abstractmethod
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:

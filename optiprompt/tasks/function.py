@@ -3,13 +3,13 @@
 import asyncio
 import random
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Direction, Evaluation
-from optiprompt.errors import UsageError
+from optiprompt.errors import ParseError, UsageError
 from optiprompt.meter import in_time
 from optiprompt.spaces.base import Space
 from optiprompt.tasks.base import Task
@@ -31,6 +31,8 @@ class FunctionTask(Task):
         direction: whether a higher or a lower score is better.
         score_name: what the score is called in the meta-prompt.
         workers: how many candidates are scored at once, each in a thread of its own.
+        costs: takes a candidate's value; returns what it costs, by name, without scoring it: `{"parameters": 1.2e6}`. A
+            candidate for which it raises is rejected with the reason.
     """
 
     split = "function"
@@ -46,6 +48,7 @@ class FunctionTask(Task):
         direction: Direction = "maximize",
         score_name: str = "score",
         workers: int = 1,
+        costs: Callable[[T], Mapping[str, float]] | None = None,
     ) -> None:
         if workers < 1:
             raise UsageError(f"workers must be at least 1, not {workers}")
@@ -55,6 +58,7 @@ class FunctionTask(Task):
         self.description = describe
         self.score_name = score_name
         self._score: Callable[[Any], float | Evaluation] = score
+        self._costs: Callable[[Any], Mapping[str, float]] | None = costs
         self._start = start
         self._workers = workers
         self._free: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
@@ -64,6 +68,19 @@ class FunctionTask(Task):
         if not isinstance(self._start, int):
             return self._start
         return [self.space.render(self.space.sample(rng)) for _ in range(self._start)]
+
+    def costs(self, candidate: Candidate[Any]) -> dict[str, float]:
+        """What the user's function says, as Python's own numbers.
+
+        Raises:
+            ParseError: it fails on this candidate.
+        """
+        if self._costs is None:
+            return {}
+        try:
+            return {str(name): float(cost) for name, cost in self._costs(candidate.value).items()}
+        except Exception as error:  # noqa: BLE001 - the user's code: its errors are this candidate's
+            raise ParseError(f"its costs cannot be told: {type(error).__name__}: {error}") from None
 
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
         """Call the function, in a thread."""

@@ -44,22 +44,25 @@ def sums(position: Any = "Q_begin", **settings: Any) -> op.PromptTask:
     )
 
 
-def regression() -> Task:
+def regression(**settings: Any) -> Task:
     space = op.Numbers({"w": (-9, 9), "b": (-9, 9)}, integer=True)
     describe = "Find w and b with the lowest loss."
-    return op.FunctionTask("line", space, lambda point: 0.0, describe=describe, direction="minimize", score_name="loss")
+    return op.FunctionTask(
+        "line", space, lambda point: 0.0, describe=describe, direction="minimize", score_name="loss", **settings
+    )
 
 
 def history(*scored: tuple[str, float], task: Task | None = None, wrong: Sequence[Sequence[str]] = ()) -> Trajectory:
     """Scored candidates; `wrong` names the examples that each got wrong."""
     task = task or sums()
-    trajectory = Trajectory(task.direction)
+    trajectory = Trajectory(task.direction, task.tradeoff)
     trials = []
     for place, (text, score) in enumerate(scored):
         ids = wrong[place] if place < len(wrong) else ()
         outcomes = tuple(Outcome(each.id, float(each.id not in ids)) for each in task.examples)
-        evaluation = Evaluation("ok", score, outcomes=outcomes)
-        trials.append(Trial(Proposal(text, "start"), task.space.candidate(text), evaluation, 0))
+        candidate = task.space.candidate(text)
+        evaluation = Evaluation("ok", score, outcomes=outcomes, metrics=task.costs(candidate))
+        trials.append(Trial(Proposal(text, "start"), candidate, evaluation, 0))
     trajectory.add_step(trials)
     return trajectory
 
@@ -108,6 +111,13 @@ def test_the_text_for_structured_candidates_is_the_one_reviewed(style: Style) ->
     rejected = Trial(Proposal("w=1000, b=2", "opro"), None, Evaluation.invalid("w=1000 is out of range: -9 to 9"), 1)
     trajectory.add_step([rejected])
     compare(f"{style}-structured", built(style, trajectory, task))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_text_of_a_pareto_search_shows_costs_and_marks_the_front(style: Style) -> None:
+    task = regression(costs=lambda point: {"parameters": abs(point["w"]) / 10}).against("parameters")
+    trajectory = history(("w=1, b=2", 12.5), ("w=3, b=-4", 90.0), ("w=0, b=2", 43.25), ("w=9, b=1", 4.0), task=task)
+    compare(f"{style}-pareto", built(style, trajectory, task))
 
 
 def test_chat_lists_the_best_ascending_then_exemplars_then_asks_between_tags() -> None:

@@ -1,0 +1,105 @@
+"""Limits on what a candidate may cost: checked before anything is evaluated (TabNAS: Yang et al. 2022, 2204.07615).
+
+A candidate beyond a limit is rejected, never repaired or punished in its score: what is drawn by rejection is a fair
+draw from the candidates within the limits.
+"""
+
+import math
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from optiprompt.errors import ParseError, UsageError
+
+if TYPE_CHECKING:
+    from optiprompt.tasks.base import Task
+
+DRAWS = 20_000  # in a row without one within the limits: then there is none, or as good as
+
+
+def over(limits: Mapping[str, float], pareto: str | None, costs: Mapping[str, float]) -> str:
+    """Why a candidate with these costs is rejected, for the optimizer to read; empty where it is not."""
+    for name in (*limits, *([pareto] if pareto else [])):
+        cost = costs.get(name)
+        if cost is None or not math.isfinite(cost):
+            return f"its {name} cannot be told"
+        if name in limits and cost > limits[name]:
+            return f"its {name}, {cost:.4g}, is above the limit of {limits[name]:g}"
+    return ""
+
+
+def check_cost(task: "Task", name: str) -> None:
+    """Make sure that a task can tell a cost of its candidates before they are scored.
+
+    Raises:
+        UsageError: it cannot; names what it can tell.
+    """
+    known: Mapping[str, float] = {}
+    for text in task.start(random.Random(0)):
+        try:
+            known = task.costs(task.space.candidate(text))
+        except ParseError:
+            continue
+        break
+    if name not in known:
+        mend = f"it can tell {', '.join(known)}" if known else "leave out the limit or the Pareto search"
+        raise UsageError(f"the task {task.name} cannot tell the {name} of a candidate before scoring it: {mend}")
+
+
+def check_limit(name: str, limit: float) -> None:
+    """Refuse a limit that is no number.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
+        raise UsageError(f"the limit on {name} must be a number, not {limit!r}")
+
+
+def starting(task: "Task", rng: random.Random) -> list[str]:
+    """The task's starting candidates, with other draws in place of random ones that are beyond the limits.
+
+    Those that are not drawn, but the same each time, stay as they are.
+
+    Raises:
+        UsageError: no random one is within the limits.
+    """
+    texts = list(task.start(rng))
+    if not task.limits:
+        return texts
+    drawn, barren = list(task.start(rng)), 0
+    fixed = set(texts) & set(drawn)
+    kept = dict.fromkeys(text for text in texts if text in fixed or _within(task, text))
+    while len(kept) < len(texts) and set(drawn) - fixed and barren < DRAWS:
+        fresh = [text for text in drawn if text not in kept and _within(task, text)]
+        kept |= dict.fromkeys(fresh[: len(texts) - len(kept)])
+        barren = 0 if fresh else barren + len(drawn)
+        drawn = list(task.start(rng))
+    if not kept:
+        raise UsageError(
+            f"{task.name}: none of {DRAWS:,} random candidates has {_listed(task.limits)}: raise the limit"
+        )
+    return list(kept)
+
+
+def rules(task: "Task") -> str:
+    """What limits and a Pareto search mean, for the optimizer; empty where there are none."""
+    told = [f"Only candidates with {_listed(task.limits)} are accepted."] if task.limits else []
+    if task.pareto:
+        better = "higher" if task.direction == "maximize" else "lower"
+        told.append(
+            f"A {better} {task.score_name} and lower {task.pareto} are both wanted: (front) marks the candidates "
+            "that no other one beats in one of them while equal or better in the other."
+        )
+    return " ".join(told)
+
+
+def _listed(limits: Mapping[str, float]) -> str:
+    return " and ".join(f"{name} of at most {limit:g}" for name, limit in limits.items())
+
+
+def _within(task: "Task", text: str) -> bool:
+    try:
+        return task.admits(task.space.candidate(text))
+    except ParseError:
+        return True  # not a matter of limits: the loop's check says why it is no candidate
