@@ -56,6 +56,7 @@ def search(
     models: tuple[str, str] = ("m", "m"),
     held_out: bool = True,
     racing: op.Racing | None = None,
+    operators: str = "opro",
 ) -> op.Result:
     options = op.BackendOptions(concurrency=32, timeout=5.0)
     optimizer = connect(f"{models[0]}@{server.url}", options, QUICK)
@@ -68,7 +69,7 @@ def search(
         task,
         optimizer=optimizer,
         scorer=scorer,
-        algorithm=op.Opro(proposals=4),
+        algorithm=op.Opro(proposals=4, operators=operators),
         budget=budget,
         scoring=op.Scoring(racing=racing),
         run_dir=folder,
@@ -96,7 +97,7 @@ def test_no_role_sends_one_request_over_also_when_the_run_is_resumed(
 ) -> None:
     budget = op.Budget(optimizer_calls=optimizer, scorer_calls=scorer)
     with ChaosServer(Answers(), faults=FAULTS[faults], latency=0.001, honours_n=False) as server:
-        result = search(server, tmp_path / "run", budget, models=models)
+        result = search(server, tmp_path / "run", budget, models=models, operators="mix")
         counted = seen(server)
         assert counted["optimizer"] <= optimizer
         assert counted["scorer"] <= scorer
@@ -106,7 +107,7 @@ def test_no_role_sends_one_request_over_also_when_the_run_is_resumed(
         if models[0] != models[1]:
             assert Counter(body["model"] for body in server.bodies)["writer"] == counted["optimizer"]
         before = (tmp_path / "run" / "events.jsonl").read_bytes()
-        search(server, tmp_path / "run", budget, models=models)
+        search(server, tmp_path / "run", budget, models=models, operators="mix")
         assert seen(server) == counted
         assert (tmp_path / "run" / "events.jsonl").read_bytes() == before, "nothing to do is nothing done"
 
@@ -180,6 +181,7 @@ def test_the_command_line_limits_each_role_in_run_resume_and_sweep(
     with ChaosServer(Answers()) as server:
         model = f"openai:m@{server.url}"
         words = [sums, "--optimizer", model, "--scorer", model, "--no-racing", "--no-cache", "--proposals", "2"]
+        words += ["--operators", "opro"]
         limits = ["--max-optimizer-calls", "2", "--max-scorer-calls", "110"]
         folder = str(tmp_path / "run")
         out = call(capsys, monkeypatch, "run", *words, *limits, "--run-dir", folder)
@@ -213,6 +215,7 @@ def test_the_forecast_ends_where_the_run_does(
     with ChaosServer(Answers()) as server:
         model = f"openai:m@{server.url}"
         words = ["run", sums, "--optimizer", model, "--scorer", model, "--no-racing", "--proposals", "2", *limit]
+        words += ["--operators", "opro"]
         expected: dict[str, Any] = json.loads(call(capsys, monkeypatch, *words, "--dry-run", "--json"))
         assert server.requests == 0
         assert expected["ends"] == ends
