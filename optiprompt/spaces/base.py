@@ -64,6 +64,10 @@ class Space(ABC, Generic[T]):
         """All candidates one small change away."""
         raise UsageError(f"{type(self).__name__} has no neighbours: use the algorithm opro, random or evolution")
 
+    def crossover(self, a: T, b: T, rng: random.Random) -> T:
+        """A random candidate made of parts of two others."""
+        raise UsageError(f"{type(self).__name__} cannot cross candidates: use the algorithm opro, random or evolution")
+
     def candidate(self, text: str) -> Candidate[T]:
         """The candidate that the text stands for.
 

@@ -10,8 +10,18 @@ from optiprompt import plugins
 ROOT = Path(__file__).parents[2]
 
 PUBLIC = [
-    *("BackendOptions", "Budget", "Candidate", "CellSpace", "Evaluation", "Evolution", "Example", "FunctionTask"),
-    *("LocalSearch", "Numbers", "Opro", "OptipromptError", "Outcome", "Permutation", "PromptTask", "Racing"),
+    *("BackendOptions", "Budget", "Candidate", "CellSpace", "Choices", "Evaluation", "Evolution", "Example"),
+    *(
+        "FunctionTask",
+        "LocalSearch",
+        "Numbers",
+        "Opro",
+        "OptipromptError",
+        "Outcome",
+        "Permutation",
+        "PromptTask",
+        "Racing",
+    ),
     *("Random", "Result", "Scoring"),
     *("Space", "Splits", "Task", "Text", "Trajectory", "Trial", "Usage", "backend", "evaluate", "graders"),
     *("load_examples", "load_task", "optimize", "resume"),
