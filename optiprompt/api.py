@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from optiprompt.algorithms.opro import Opro
 from optiprompt.backends._cached import GroupedCache
 from optiprompt.backends._inner import inner
 from optiprompt.backends._metered import metered
+from optiprompt.backends._proposing import Proposing
 from optiprompt.backends._recorded import Recorded
 from optiprompt.backends.base import Backend, BackendOptions
 from optiprompt.budget import Budget
@@ -54,6 +55,7 @@ class Result:
         usage: calls and tokens of the whole run, those of calls that failed included.
         usd: US dollars of the whole run; None where a price is not known.
         cached: replies that this call took out of the cache, for nothing.
+        calls_by_role: the calls of the whole run to the `optimizer`, and to the `scorer` with the judge.
         final: how the winner was chosen, and how it does on the test split; None for tasks without examples.
     """
 
@@ -65,6 +67,7 @@ class Result:
     usd: float | None
     final: Final | None = None
     cached: int = 0
+    calls_by_role: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def test(self) -> Evaluation | None:
@@ -193,6 +196,7 @@ async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) ->
     optimizer, scorer = _recorded(search.optimizer, store, cache), _recorded(search.scorer, store, cache)
     if search.optimizer is search.scorer:
         scorer = optimizer
+    optimizer = Proposing(optimizer) if optimizer is not None else None
     task, judge = search.task, _recorded(getattr(search.task, "judge", None), store, cache)
     if judge is not None:
         task = copy.copy(task)
@@ -211,7 +215,8 @@ async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) ->
                 await each.aclose()
     best = final.winner if final else trajectory.best
     hits = cache.hits if cache else 0
-    return Result(best, trajectory, reason, store.folder, meter.total(), meter.usd, final, hits)
+    spent = meter.total(), meter.usd
+    return Result(best, trajectory, reason, store.folder, *spent, final, hits, meter.calls_by_role())
 
 
 def _recorded(backend: Backend | None, store: Run, cache: GroupedCache | None) -> Backend | None:

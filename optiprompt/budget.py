@@ -10,7 +10,10 @@ BARREN_STEPS = 20
 FAILING_STEPS = 5
 FAILURES = 20
 # Each of these ends a run in the end; patience and target may never.
-ENDS = ("steps", "evaluations", "calls", "tokens", "usd", "minutes")
+ENDS = ("steps", "evaluations", "calls", "optimizer_calls", "scorer_calls", "tokens", "usd", "minutes")
+_WHOLE = {"steps": 0} | dict.fromkeys(
+    ("evaluations", "patience", "calls", "optimizer_calls", "scorer_calls", "tokens"), 1
+)  # the least of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,10 @@ class Budget:
         evaluations: unique candidates scored, the starting candidates included.
         patience: stop after this many steps in a row without a better score.
         target: stop when the best score is this good or better.
-        calls: requests sent to optimizer and scorer together, those that failed included; never one over.
+        calls: requests sent to optimizer and scorer together, those that failed included; never one over. Several
+            samples that a server gives in one answer (`n`) are one request.
+        optimizer_calls: likewise, those of the optimizer alone.
+        scorer_calls: likewise, those of the scorer, with those of a judge.
         tokens: of prompts and replies.
         usd: US dollars; the price of each model must be known (prices.py).
         minutes: of the time in which the run is at work.
@@ -33,12 +39,14 @@ class Budget:
     patience: int | None = None
     target: float | None = None
     calls: int | None = None
+    optimizer_calls: int | None = None
+    scorer_calls: int | None = None
     tokens: int | None = None
     usd: float | None = None
     minutes: float | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 0), ("evaluations", 1), ("patience", 1), ("calls", 1), ("tokens", 1)):
+        for name, least in _WHOLE.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{name} must be at least {least}, not {value}")
@@ -50,6 +58,11 @@ class Budget:
                 raise UsageError(f"{name} must be a finite number above 0, not {value}")
         if all(getattr(self, name) is None for name in ENDS):
             raise UsageError(f"a run needs an end: give one of {', '.join(ENDS)}")
+
+    @property
+    def limits_calls(self) -> bool:
+        """Whether calls are limited, together or by role."""
+        return any(limit is not None for limit in (self.calls, self.optimizer_calls, self.scorer_calls))
 
     def room(self, trajectory: Trajectory, wanted: int) -> int:
         """How many of the wanted new candidates may still be evaluated."""

@@ -189,6 +189,8 @@ def resume(
     steps: int | None = None,
     evaluations: int | None = None,
     calls: int | None = None,
+    optimizer_calls: int | None = None,
+    scorer_calls: int | None = None,
     tokens: int | None = None,
     usd: float | None = None,
     minutes: float | None = None,
@@ -201,6 +203,8 @@ def resume(
         steps: a new total; that of the run by default.
         evaluations: likewise, as all others; see `Budget`.
         calls: requests to the models.
+        optimizer_calls: those to the optimizer.
+        scorer_calls: those to the scorer.
         tokens: of prompts and replies.
         usd: US dollars.
         minutes: of work.
@@ -210,6 +214,7 @@ def resume(
         RunError: no such run, or it was started from Python.
     """
     folder = Path(run_dir)
-    totals = {"steps": steps, "evaluations": evaluations, "calls": calls, "tokens": tokens}
-    plan = planned(folder, {**totals, "usd": usd, "minutes": minutes})
+    totals = {"steps": steps, "evaluations": evaluations, "tokens": tokens, "usd": usd, "minutes": minutes}
+    calls_of = {"calls": calls, "optimizer_calls": optimizer_calls, "scorer_calls": scorer_calls}
+    plan = planned(folder, {**totals, **calls_of})
     return run(plan.search(), folder, spec=plan.to_json(), watch=watch)

@@ -7,8 +7,9 @@ from optiprompt.backends._openai_body import prompt_text
 from optiprompt.backends.base import Backend, Form, Reply, Request
 from optiprompt.backends.hf import LocalBackend
 from optiprompt.candidate import Usage
-from optiprompt.habits import Role, habit
+from optiprompt.habits import habit
 from optiprompt.resources import runs_folder
+from optiprompt.roles import Role
 from optiprompt.tasks.base import Task
 
 CHARACTERS_PER_TOKEN = 3.5

@@ -95,6 +95,8 @@ class Stepped:
         evaluations: unique evaluations so far.
         usage: model calls so far, of proposals and evaluations together.
         usd: US dollars so far; None where nothing costs money or a price is not known.
+        operators: what each way to propose has brought so far, and its share of the next proposals; empty where
+            there is but one.
     """
 
     step: int
@@ -106,6 +108,7 @@ class Stepped:
     failed: int
     usage: Usage = Usage()
     usd: float | None = None
+    operators: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     time: str = ""
     type: Literal["stepped"] = "stepped"
 

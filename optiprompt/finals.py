@@ -10,6 +10,7 @@ from typing import Literal
 
 from optiprompt import meter, selection
 from optiprompt.backends.base import Backend
+from optiprompt.budget import Budget
 from optiprompt.candidate import Evaluation, Trial
 from optiprompt.errors import BudgetSpent
 from optiprompt.events import HeldOut, Selected, Stepped
@@ -102,7 +103,7 @@ class _Finals:
         return sum(len(each.outcomes) for each in self.scored.values())
 
 
-def reserved(task: Task, started: int, calls: int | None) -> tuple[int, float]:
+def reserved(task: Task, started: int, budget: Budget) -> tuple[int, float]:
     """What the search leaves for the end: calls, and a share of tokens, money and time.
 
     That is what the end takes, but at most half of what the starting candidates have left; nothing where that would not
@@ -111,14 +112,15 @@ def reserved(task: Task, started: int, calls: int | None) -> tuple[int, float]:
     Args:
         task: what is searched.
         started: how many calls the starting candidates took.
-        calls: the budget's.
+        budget: of the run.
     """
     wanted = FINALISTS * len(task.dev) + 2 * len(task.test)
     if not wanted:
         return 0, 0.0
-    if calls is None:
+    limits = [limit for limit in (budget.calls, budget.scorer_calls) if limit is not None]
+    if not limits:
         return 0, KEPT
-    kept = min(wanted, max(0, calls - started) // 2)
+    kept = min(wanted, max(0, min(limits) - started) // 2)
     return (kept if kept >= 2 * FEWEST else 0), KEPT
 
 
@@ -149,13 +151,20 @@ async def decide(task: Task, trajectory: Trajectory, scorer: Backend | None, run
 
 
 async def _chosen(finals: _Finals, finalists: Sequence[Trial]) -> Final:
-    """The best on dev, of equal ones the better on train. One finalist alone needs no dev score."""
+    """The best on dev, of equal ones the better on train. One finalist alone needs no dev score.
+
+    Where the calls do not do for all finalists fewer of them see dev, at least two, rather than all a part of it.
+    """
     task = finals.task
     first = Final(finalists[0], "train", "")
     if len(finalists) == 1 or not task.dev:
         return first
     share = len(finalists) * len(task.dev) / (len(finalists) * len(task.dev) + 2 * len(task.test))
-    evaluations = await finals.score("dev", finalists, share * (meter.affordable() + finals.spent()))
+    room = share * (meter.affordable() + finals.spent())
+    known = sum(split == "dev" for split, _ in finals.scored)
+    if room < len(finalists) * len(task.dev):
+        finalists = finalists[: max(2, known, int(room / len(task.dev)))]
+    evaluations = await finals.score("dev", finalists, room)
     pairs = [each for each in zip(finalists, evaluations or (), strict=False) if each[1].status == "ok"]
     if not pairs:
         return first

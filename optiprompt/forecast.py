@@ -71,7 +71,7 @@ class _Rehearsal:
         end = await self._finals(start)
         ends = self._add(first)
         if search.scoring.final:
-            self._kept = reserved(task, first.scorer.calls, search.budget.calls)
+            self._kept = reserved(task, first.scorer.calls, search.budget)
         trajectory.add_step(_trials(start, 0))
         while ends is None and (ends := self._over(trajectory)) is None:
             part = Part(await self._ask(searcher, trajectory))
@@ -113,6 +113,12 @@ class _Rehearsal:
         share, ends = 1.0, None
         for limit, name, value in (
             (budget.calls and budget.calls - calls, "calls are made", lambda each: each.both.calls),
+            (budget.optimizer_calls, "optimizer calls are made", lambda each: each.optimizer.calls),
+            (
+                budget.scorer_calls and budget.scorer_calls - calls,
+                "scorer calls are made",
+                lambda each: each.scorer.calls,
+            ),
             (budget.tokens and budget.tokens * (1 - held), "tokens are spent", lambda each: each.both.tokens),
             (budget.usd and budget.usd * (1 - held), "US dollars are spent", self._cost),
         ):

@@ -1,5 +1,6 @@
 """What a reply may look like, as data that a backend can decode inside."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,3 +55,15 @@ class JsonSchema:
 
 
 Grammar = Words | Paths | Arrangement | JsonSchema
+
+
+def record(fields: Mapping[str, Mapping[str, Any]]) -> JsonSchema:
+    """A JSON object with these fields, all required and no others.
+
+    Args:
+        fields: a JSON Schema each, by name.
+    """
+    properties = {name: dict(field) for name, field in fields.items()}
+    return JsonSchema(
+        {"type": "object", "properties": properties, "required": list(fields), "additionalProperties": False}
+    )

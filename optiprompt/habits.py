@@ -4,15 +4,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
 from optiprompt.candidate import Usage
 from optiprompt.errors import RunError
 from optiprompt.events import Proposed
 from optiprompt.journal import read
+from optiprompt.roles import Role
 from optiprompt.store import read_events
-
-Role = Literal["optimizer", "scorer"]
 
 ENOUGH = 5  # replies; fewer say little
 RUNS = 50  # the newest ones that are looked at

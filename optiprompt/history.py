@@ -1,8 +1,10 @@
 """The events of a run become its trajectory again, and the step under way is found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
+from optiprompt import meter
 from optiprompt.algorithms.base import Searcher
 from optiprompt.candidate import Evaluation, Trial
 from optiprompt.events import Checked, Evaluated, Event, Proposed, Stepped
@@ -65,3 +67,28 @@ def replay(task: Task, searcher: Searcher, events: Sequence[Event]) -> tuple[Tra
             searcher.tell(complete(task, trajectory, event.step, unfinished))
             unfinished = None
     return trajectory, unfinished
+
+
+def stepped(trajectory: Trajectory, trials: Sequence[Trial], operators: Mapping[str, Mapping[str, float]]) -> Stepped:
+    """The event that ends a step.
+
+    Args:
+        trajectory: with the step.
+        trials: of the step.
+        operators: the searcher's state.
+    """
+    fresh = [trial for trial in trials if not trial.duplicate]
+    scores = [trial.score for trial in fresh if trial.ok]
+    best = trajectory.best
+    return Stepped(
+        step=trajectory.steps,
+        evaluations=len(trajectory),
+        best=best.score if best else None,
+        mean=fmean(scores) if scores else None,
+        duplicates=len(trials) - len(fresh),
+        invalid=sum(trial.evaluation.status == "invalid" for trial in fresh),
+        failed=sum(trial.evaluation.status == "failed" for trial in fresh),
+        usage=trajectory.usage,
+        usd=meter.money(),
+        operators=operators,
+    )

@@ -1,18 +1,21 @@
 """What a run spent before it was resumed, from its own files.
 
-Where calls are limited, replies.jsonl holds a record `{"sent": BACKEND}` for each request, written before it is sent:
-those that failed, or whose answer a crash cut off, count too. Else the calls of the replies count.
+Where calls are limited, replies.jsonl holds a record `{"sent": BACKEND, "role": ROLE}` for each request, written before
+it is sent: those that failed, or whose answer a crash cut off, count too. Else the calls of the replies count.
 `{"working": TIME, "events": N}` says when a part of the run began and how many events there were then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
+from optiprompt.budget import Budget
 from optiprompt.candidate import Usage
 from optiprompt.events import Ended, Event
 from optiprompt.journal import Record
+from optiprompt.roles import Role
 
 
 @dataclass
@@ -21,13 +24,38 @@ class Spent:
 
     Attributes:
         calls: requests sent.
+        by_role: the same by the role of the model.
         usage: the tokens by the backend's name.
         seconds: how long the run was at work.
     """
 
     calls: int = 0
+    by_role: Counter[str] = field(default_factory=Counter)
     usage: dict[str, Usage] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def count(self, role: Role) -> None:
+        """Count a request."""
+        self.calls += 1
+        self.by_role[role] += 1
+
+    def limits(self, budget: Budget, role: Role, held_back: int) -> Iterator[tuple[int, str]]:
+        """How many requests each limit still allows a role, and why none where that is 0.
+
+        Args:
+            budget: the limits.
+            role: who asks.
+            held_back: so many are left to the scorer for later.
+        """
+        kept = f"all but the {held_back} calls kept for dev and test of " if held_back else ""
+        if budget.calls is not None:
+            yield max(0, budget.calls - held_back - self.calls), f"{kept}{budget.calls} calls are made"
+        if role == "optimizer" and budget.optimizer_calls is not None:
+            left = max(0, budget.optimizer_calls - self.by_role[role])
+            yield left, f"{budget.optimizer_calls} optimizer calls are made"
+        if role == "scorer" and budget.scorer_calls is not None:
+            left = max(0, budget.scorer_calls - held_back - self.by_role[role])
+            yield left, f"{kept}{budget.scorer_calls} scorer calls are made"
 
     def add(self, backend: str, usage: Usage) -> None:
         """Count the tokens of a reply."""
@@ -48,17 +76,21 @@ def spent_before(records: Sequence[Record], events: Sequence[Event]) -> Spent:
     """
     spent = Spent()
     began: dict[int, str] = {}
-    answered = 0
+    roles: dict[str, str] = {}
+    sent, answered = Counter[str](), Counter[str]()
     for record in records:
         if "sent" in record:
-            spent.calls += 1
+            sent[record.get("role", "scorer")] += 1
+        elif "prompt" in record:
+            roles[record["request"]] = record.get("role", "scorer")
         elif "working" in record:
             began[record["events"]] = record["working"]
         elif "reply" in record:
             usage = Usage(**record["reply"]["usage"])
             spent.add(record["backend"], usage)
-            answered += usage.calls
-    spent.calls = max(spent.calls, answered)
+            answered[roles.get(record["request"], "scorer")] += usage.calls
+    spent.calls = max(sent.total(), answered.total())
+    spent.by_role = sent | answered  # the larger of each
     spent.seconds = _worked(events, began)
     return spent
 

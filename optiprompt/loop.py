@@ -8,17 +8,16 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from optiprompt import meter
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
 from optiprompt.backends.base import Backend
 from optiprompt.budget import Budget, hopeless
-from optiprompt.candidate import Candidate, Evaluation, Proposal, Trial
+from optiprompt.candidate import Candidate, Evaluation, Proposal
 from optiprompt.errors import BudgetSpent, OptipromptError, ParseError, SearchFailed
-from optiprompt.events import Checked, Evaluated, Proposed, Stepped
+from optiprompt.events import Checked, Evaluated, Proposed
 from optiprompt.finals import Final, decide, reserved
-from optiprompt.history import Unfinished, add_part, complete, replay
+from optiprompt.history import Unfinished, add_part, complete, replay, stepped
 from optiprompt.scoring import Scoring, race, score_all
 from optiprompt.spaces.base import Space
 from optiprompt.store import Run
@@ -88,7 +87,7 @@ async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
             break
         trials = complete(search.task, trajectory, step, unfinished)
         searcher.tell(trials)
-        run.append(summary(trajectory, trials), durable=True)
+        run.append(stepped(trajectory, trials, searcher.state()), durable=True)
         unfinished = None
         if cause := hopeless(trajectory):
             raise SearchFailed(cause)
@@ -108,7 +107,7 @@ def over(search: Search, trajectory: Trajectory) -> str | None:
     """Why the search ends now; None while it goes on. From the first step on the budget keeps what the end takes."""
     if search.scoring.final and trajectory.steps >= 0:
         started = sum(trial.evaluation.usage.calls for trial in trajectory if trial.step == 0)
-        meter.hold_back(*reserved(search.task, started, search.budget.calls))
+        meter.hold_back(*reserved(search.task, started, search.budget))
     if search.task.solved(trajectory):
         return "the optimum is found"
     return search.budget.spent(trajectory) or meter.spent()
@@ -178,22 +177,4 @@ async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinishe
     await score_all(
         [task.evaluate(candidates[index], scorer) for index in missing],
         lambda place, evaluation: record(missing[place], evaluation),
-    )
-
-
-def summary(trajectory: Trajectory, trials: Sequence[Trial]) -> Stepped:
-    """The event that ends a step."""
-    fresh = [trial for trial in trials if not trial.duplicate]
-    scores = [trial.score for trial in fresh if trial.ok]
-    best = trajectory.best
-    return Stepped(
-        step=trajectory.steps,
-        evaluations=len(trajectory),
-        best=best.score if best else None,
-        mean=fmean(scores) if scores else None,
-        duplicates=len(trials) - len(fresh),
-        invalid=sum(trial.evaluation.status == "invalid" for trial in fresh),
-        failed=sum(trial.evaluation.status == "failed" for trial in fresh),
-        usage=trajectory.usage,
-        usd=meter.money(),
     )

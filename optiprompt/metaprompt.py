@@ -58,10 +58,10 @@ class MetaPrompt:
                 seed=seed,
             )
             exemplars = [task.exemplar(example) for example in chosen]
-        template = _template(f"{self.style}_{task.space.kind}")
+        page = template(f"{self.style}_{task.space.kind}")
         shuffle = rng.random()
         while True:
-            text = template.render(self._values(task, trajectory, best, exemplars, shuffle))
+            text = page.render(self._values(task, trajectory, best, exemplars, shuffle))
             if backend.count_tokens(text) <= room or not (best[1:] or exemplars):
                 break
             if best[1:]:
@@ -143,7 +143,8 @@ def _of_how_many(trial: Trial, task: Task) -> str:
 
 
 @cache
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """The template prompts/NAME.jinja."""
     # Candidates and examples are values of the template, never templates: nothing in them is ever evaluated.
     environment = Environment(
         loader=FileSystemLoader(shipped("prompts")),

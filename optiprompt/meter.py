@@ -26,6 +26,7 @@ from optiprompt.events import Event
 from optiprompt.journal import Journal
 from optiprompt.ledger import spent_before
 from optiprompt.prices import FREE, Price
+from optiprompt.roles import Role, current_role
 
 
 @dataclass(eq=False, slots=True)
@@ -99,20 +100,24 @@ class Meter:
             return None
         return max(0.0, self._limit(self._budget.minutes * 60) - self.seconds)
 
-    def remaining_calls(self) -> int | None:
-        """How many requests may still be sent, those held back aside; None where there is no limit."""
-        return None if self._budget.calls is None else max(0, self._budget.calls - self.held_back - self._spent.calls)
+    def remaining_calls(self, role: Role = "scorer") -> int | None:
+        """How many requests a role may still send, those held back aside; None where there is no limit."""
+        return min((left for left, _ in self._spent.limits(self._budget, role, self.held_back)), default=None)
+
+    def calls_by_role(self) -> dict[str, int]:
+        """Requests to the optimizer, and to the scorer."""
+        return dict(self._spent.by_role)
 
     def total(self) -> Usage:
         """Calls and tokens of all backends."""
         return sum(self._spent.usage.values(), Usage(calls=self._spent.calls))
 
-    def spent(self) -> str | None:
-        """Why no request at all may be sent any more; None while some may."""
+    def spent(self, role: Role = "scorer") -> str | None:
+        """Why no request may be sent in a role any more; None while some may."""
         budget = self._budget
-        if self.remaining_calls() == 0:
-            kept = f"all but the {self.held_back} calls kept for dev and test of " if self.held_back else ""
-            return f"{kept}{budget.calls} calls are made"
+        for left, reason in self._spent.limits(budget, role, self.held_back):
+            if not left:
+                return reason
         if budget.tokens is not None and self._spent.tokens >= self._limit(budget.tokens):
             return self._said(money=False)
         if budget.usd is not None and self._cost >= self._limit(budget.usd):
@@ -173,7 +178,7 @@ class Meter:
         if self._budget.tokens is not None or self._budget.usd is not None:
             async with self._door:  # one after the other: who waits for room is not overtaken
                 await self._room_for(call)
-        elif reason := self.spent():
+        elif reason := self.spent(current_role()):
             raise BudgetSpent(reason)
         self._count(backend)
         self._reserved.add(call)
@@ -191,7 +196,7 @@ class Meter:
 
     async def _room_for(self, call: Call) -> None:
         while True:
-            if reason := self.spent():
+            if reason := self.spent(current_role()):
                 raise BudgetSpent(reason)
             tokens, usd = self._with(call)
             over_tokens = self._budget.tokens is not None and tokens > self._limit(self._budget.tokens)
@@ -215,9 +220,9 @@ class Meter:
         return sum((self._prices.get(name) or FREE).of(each) for name, each in self._spent.usage.items())
 
     def _count(self, backend: str) -> None:
-        self._spent.calls += 1
-        if self._journal is not None and self._budget.calls is not None:
-            self._journal.append({"sent": backend})
+        self._spent.count(current_role())
+        if self._journal is not None and self._budget.limits_calls:
+            self._journal.append({"sent": backend, "role": current_role()})
 
 
 _current: ContextVar[Meter | None] = ContextVar("meter", default=None)
@@ -253,7 +258,7 @@ def request(
 
 
 def spent() -> str | None:
-    """Why the current run may send no request any more; None while it may, and outside a run."""
+    """Why the current run may send the scorer no request any more; None while it may, and outside a run."""
     meter = current()
     return meter.spent() if meter is not None else None
 

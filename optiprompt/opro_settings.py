@@ -18,7 +18,9 @@ class OproSettings:
     """What the meta-prompt shows, and how replies are sampled.
 
     Attributes:
-        proposals: samples of the meta-prompt a step.
+        operators: how proposals are made: names with commas between, `opro` for the published way alone; `mix` takes
+            all that fit the task, and gives more proposals to those that help.
+        proposals: samples of a meta-prompt a step.
         shown: how many of the best candidates the meta-prompt lists.
         exemplars: how many examples of the task it shows.
         temperature: of the sampling; by default 1.0 in a chat and 1.5 where a list is continued, as in the paper.
@@ -37,12 +39,15 @@ class OproSettings:
         rejected: how many of the last rejected candidates are shown with the reason.
         aim: whether a list of texts to continue ends with an open line that has a better score.
         constrained: whether replies are decoded inside the space's grammar, where the model can do that.
-        oversampling: how many times as many replies are drawn as are proposed, inside a grammar, where they
-            cost little; the first unseen ones count.
+        oversampling: how many times as many candidates are drawn as are proposed, where they cost little: inside
+            a grammar, or by chance.
+        predictor: of the unseen ones drawn those are taken that promise the greatest improvement, by a model of
+            the scores so far; else the first ones.
         widening: by how much the temperature grows, as a share of it, for each step in a row that brought
             only duplicates.
     """
 
+    operators: str = "mix"
     proposals: int = 8
     shown: int = 20
     exemplars: int = 3
@@ -60,6 +65,7 @@ class OproSettings:
     aim: bool = True
     constrained: bool = True
     oversampling: int = 4
+    predictor: bool = True
     widening: float = 0.1
 
     def __post_init__(self) -> None:

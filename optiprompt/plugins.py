@@ -1,7 +1,8 @@
-"""Backends, algorithms and task kinds by name: one file of ours each, or a third party's entry point.
+"""Backends, algorithms, operators and task kinds by name: one file of ours each, or a third party's entry point.
 
 Our own are found by their file's name (`local-search` is algorithms/local_search.py); a third party registers a
-module under the entry point group `optiprompt.backends`, `optiprompt.algorithms` or `optiprompt.tasks`.
+module under the entry point group `optiprompt.backends`, `optiprompt.algorithms`, `optiprompt.operators` or
+`optiprompt.tasks`.
 """
 
 import importlib
@@ -15,7 +16,7 @@ from typing import Literal
 
 from optiprompt.errors import UsageError
 
-Group = Literal["backends", "algorithms", "tasks"]
+Group = Literal["backends", "algorithms", "operators", "tasks"]
 _NOT_PLUGINS = {"base", "loader", "function"}
 
 

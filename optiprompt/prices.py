@@ -20,7 +20,7 @@ from optiprompt.errors import UsageError
 
 _MILLION = 1_000_000
 _OWN_MACHINE = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
-_FREE = ("hf", "smollm2", "scripted")  # they run here, or ask nobody
+_FREE = ("hf", "smollm2", "scripted", "uniform")  # they run here, or ask nobody
 _DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest)$")
 
 

@@ -46,6 +46,10 @@ class Searcher(ABC):
             rng: seeded for this step.
         """
 
+    def state(self) -> Mapping[str, Mapping[str, float]]:
+        """What the record of a step says of the ways to propose: figures by name; empty where there is but one."""
+        return {}
+
     def tell(self, trials: Sequence[Trial]) -> None:  # noqa: B027 - most algorithms keep no state of their own
         """Learn what became of a step's proposals, duplicates and failures included, in proposal order."""
 

@@ -9,6 +9,7 @@ from optiprompt.backends.base import Backend, Reply, Request
 from optiprompt.candidate import Usage
 from optiprompt.errors import BudgetSpent, RunError
 from optiprompt.journal import Journal
+from optiprompt.roles import current_role
 
 
 class Recorded(Around):
@@ -68,7 +69,8 @@ class Recorded(Around):
         records: list[dict[str, object]] = []
         if key not in self._requests:
             self._requests.add(key)
-            records.append({"request": key, "backend": self.name, **request.to_json()})
+            asked = {"request": key, "backend": self.name, "role": current_role()}
+            records.append({**asked, **request.to_json()})
         for sample, reply in replies.items():
             self._replies[key, sample] = reply
             records.append({"request": key, "backend": self.name, "sample": sample, "reply": reply.to_json()})

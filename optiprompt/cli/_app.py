@@ -28,6 +28,8 @@ Evaluations = Annotated[
     int | None, typer.Option(min=1, help="Unique candidates scored in all, starting ones included.")
 ]
 Calls = Annotated[int | None, typer.Option(min=1, help="Requests to the models in all, failed ones included.")]
+OptimizerCalls = Annotated[int | None, typer.Option(min=1, help="Requests to the optimizer in all.")]
+ScorerCalls = Annotated[int | None, typer.Option(min=1, help="Requests to the scorer (and a judge) in all.")]
 Tokens = Annotated[int | None, typer.Option(min=1, help="Tokens of prompts and replies in all.")]
 Usd = Annotated[float | None, typer.Option(help="US dollars in all; the models' prices must be known.")]
 Minutes = Annotated[float | None, typer.Option(help="Minutes of work in all.")]

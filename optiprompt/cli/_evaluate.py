@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -48,6 +49,14 @@ Candidates = Annotated[
 def evaluate(
     task: Annotated[str, typer.Argument(help="A shipped prompt task (`optiprompt tasks` lists them) or a YAML file.")],
     candidates: Candidates = None,
+    human: Annotated[
+        bool,
+        typer.Option(
+            "--human",
+            help="Tasks induction/NAME: the best of the instructions that people wrote, each also with "
+            '" Answer with the output only.", chosen on train.',
+        ),
+    ] = False,
     scorer: Scorer = None,
     split: Annotated[Literal["train", "dev", "test"], typer.Option(help="The examples that are asked.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many examples of the split.")] = None,
@@ -81,8 +90,11 @@ def evaluate(
     from optiprompt.backends.base import BackendOptions
     from optiprompt.report.display import choose
     from optiprompt.report.evaluate import Progressing, show, to_json
+    from optiprompt.tasks._human import human_variants
     from optiprompt.tasks.loader import load_task
 
+    if human and candidates:
+        raise UsageError("--human and --candidate: give one of them")
     texts = [_text(each) for each in candidates] if candidates else None
     fields = {"position": position, "sizes.train": train, "sizes.dev": dev, "sizes.test": test}
     loaded = load_task(task, {**given(fields), **pairs("--set", overrides)}, preset)
@@ -90,10 +102,11 @@ def evaluate(
     model = backend(scorer, options) if scorer else None
     folder = run_dir or new_folder(f"evaluate-{loaded.name}")
     with Progressing(choose(display)) as progress:
+        measure = partial(evaluation.evaluate, loaded, scorer=model, cache=cache, progress=progress)
         try:
-            done = evaluation.evaluate(
-                loaded, texts, scorer=model, split=split, limit=limit, run_dir=folder, cache=cache, progress=progress
-            )
+            if human:
+                texts = [_best(measure(human_variants(task), split="train", run_dir=folder / "chosen-on-train"))]
+            done = measure(texts, split=split, limit=limit, run_dir=folder)
         except KeyboardInterrupt:
             again = f"the same command with --run-dir {shlex.quote(str(folder))} goes on"
             raise Interrupted(f"interrupted; the replies are kept: {again}") from None
@@ -106,6 +119,16 @@ def evaluate(
 
 class Unsatisfactory(OptipromptError):
     """A candidate has no score, or too low a one."""
+
+
+def _best(done: "Measurement") -> str:
+    """The candidate with the best score, of equal ones the first.
+
+    Raises:
+        Unsatisfactory: none has a score.
+    """
+    _judge(done, None)
+    return max(done.candidates, key=lambda each: each.score or 0).candidate
 
 
 def _judge(done: "Measurement", least: float | None) -> None:

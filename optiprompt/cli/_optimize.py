@@ -3,7 +3,6 @@
 import json
 import shlex
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +14,10 @@ from optiprompt.cli._app import (
     Display,
     Evaluations,
     Minutes,
+    OptimizerCalls,
     RunDir,
     RunName,
+    ScorerCalls,
     Steps,
     Tokens,
     Usd,
@@ -107,6 +108,8 @@ def resume(
     steps: Steps = None,
     max_evaluations: Evaluations = None,
     max_calls: Calls = None,
+    max_optimizer_calls: OptimizerCalls = None,
+    max_scorer_calls: ScorerCalls = None,
     max_tokens: Tokens = None,
     max_usd: Usd = None,
     max_minutes: Minutes = None,
@@ -119,6 +122,7 @@ def resume(
     folder = run_folder(run, "events.jsonl", SWEEP)
     totals = given({"steps": steps, "evaluations": max_evaluations, "calls": max_calls, "tokens": max_tokens})
     totals |= given({"usd": max_usd, "minutes": max_minutes})
+    totals |= given({"optimizer_calls": max_optimizer_calls, "scorer_calls": max_scorer_calls})
     if (folder / SWEEP).is_file():
         from optiprompt.cli._sweep import resume_sweep
 
@@ -168,5 +172,6 @@ def _record(result: "Result") -> dict[str, Any]:
     from optiprompt.report.summary import Best, best_of
 
     if result.best is None:  # the budget was spent before anything had a score
-        return {**dict.fromkeys(Best.__dataclass_fields__), "status": "finished", "run": str(result.run_dir)}
-    return asdict(best_of(result.run_dir or Path()))
+        names = [name for name in Best.__dataclass_fields__ if name != "test"]
+        return {**dict.fromkeys(names), "status": "finished", "run": str(result.run_dir)}
+    return best_of(result.run_dir or Path()).to_json()

@@ -17,7 +17,7 @@ def best(run: RunName, as_json: AsJson = False) -> None:
     from optiprompt.report.summary import best_of
 
     found = best_of(run_folder(run))
-    print(json.dumps(asdict(found), ensure_ascii=False) if as_json else found.text)
+    print(json.dumps(found.to_json(), ensure_ascii=False) if as_json else found.text)
 
 
 @app.command()

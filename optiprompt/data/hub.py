@@ -46,15 +46,10 @@ class HubSource:
         Raises:
             DataError: the file is not there, or the hub cannot be reached or does not have it; names the mend.
         """
-        folder = data_folder()
-        return self._from_hub(split) if folder is None else self._from_folder(folder, split)
-
-    def _from_folder(self, folder: Path, split: str) -> list[Row]:
-        values = {"name": self.id.rpartition("/")[2], "config": self.config or "", "split": split}
-        path = folder / re.sub(r"\{(name|config|split)\}", lambda match: values[match[1]], self.folder)
-        if not path.is_file():
-            raise DataError(f"no such file: {path}: put it there, or unset OPTIPROMPT_DATA to load from the hub")
-        return read_rows(path)
+        if data_folder() is None:
+            return self._from_hub(split)
+        name, mend = self.id.rpartition("/")[2], "put it there, or unset OPTIPROMPT_DATA to load from the hub"
+        return read_local(self.folder, mend, name=name, config=self.config or "", split=split)
 
     def _from_hub(self, split: str) -> list[Row]:
         import datasets
@@ -77,6 +72,27 @@ class HubSource:
         if not records:
             raise DataError(f"{what}: the split {split!r} is empty")
         return [Row(f"{what} {split}, row {number}", record) for number, record in enumerate(records, start=1)]
+
+
+def read_local(file: str, mend: str = "put it there", **values: str) -> list[Row]:
+    """The rows of a file in the folder `OPTIPROMPT_DATA`.
+
+    Args:
+        file: its name there, with `{split}` and other fields.
+        mend: what to do where it is missing.
+        values: of the fields.
+
+    Raises:
+        DataError: there is no such folder or file, or it cannot be read.
+    """
+    folder = data_folder()
+    filled = re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), file)
+    if folder is None:
+        raise DataError(f"{filled} is on no hub: set OPTIPROMPT_DATA=FOLDER, the folder that holds it")
+    path = folder / filled
+    if not path.is_file():
+        raise DataError(f"no such file: {path}: {mend}")
+    return read_rows(path)
 
 
 def _hub_error(what: str, split: str, error: BaseException) -> DataError:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from optiprompt.data.examples import Columns, Example, is_template, to_examples
 from optiprompt.data.files import read_rows
-from optiprompt.data.hub import HubSource
+from optiprompt.data.hub import HubSource, read_local
 from optiprompt.data.splits import Sizes, Splits, arrange, cut
 from optiprompt.errors import UsageError
 
@@ -26,7 +26,8 @@ class DataSpec(BaseModel):
         config: which of its configurations.
         revision: which of its versions.
         split: one split of it that is cut into train, dev and test.
-        folder: its file inside the folder `OPTIPROMPT_DATA`: `gsm8k/{split}.jsonl`.
+        folder: its file inside the folder `OPTIPROMPT_DATA`: `gsm8k/{split}.jsonl`. Without `hub` the data are only
+            there.
         input: the field with the question, or a template over the fields.
         target: the field with the right answer, or a template.
         id: the field that names the examples.
@@ -49,11 +50,13 @@ class DataSpec(BaseModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> "DataSpec":
-        misplaced = [name for name in ("config", "revision", "split", "folder") if getattr(self, name) is not None]
+        misplaced = [name for name in ("config", "revision", "split") if getattr(self, name) is not None]
         if self.hub is None and misplaced:
             raise ValueError(f"{misplaced[0]!r} needs hub: the data set's name on the hub")
         if self.hub is not None and self.file is not None:
             raise ValueError("give either 'file' or 'hub', not both")
+        if self.folder is not None and self.file is not None:
+            raise ValueError("give either 'file' or 'folder', not both")
         if self._pool and (self.train or self.dev or self.test):
             raise ValueError("'file' or 'split' is cut into train, dev and test: give either it or those")
         if not self._pool and not self.train:
@@ -90,6 +93,8 @@ class DataSpec(BaseModel):
         return arrange(read(self.train, "train") or [], read(self.dev, "dev"), read(self.test, "test") or [], sizes)
 
     def _read(self, name: str, role: str, base: Path, columns: Columns, subset: str) -> list[Example]:
+        if self.hub is None and self.folder is not None:
+            return to_examples(read_local(self.folder.replace("{subset}", subset), split=name), columns, role)
         if self.hub is None:
             return to_examples(read_rows(base / Path(name).expanduser()), columns, role)
         config = self.config.replace("{subset}", subset) if self.config else None

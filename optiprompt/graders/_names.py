@@ -7,6 +7,7 @@ from pathlib import Path
 from optiprompt.errors import UsageError
 from optiprompt.graders import _simple
 from optiprompt.graders._base import Grader
+from optiprompt.graders._induction import induction
 from optiprompt.graders._judge import judge
 from optiprompt.graders._python import python
 
@@ -16,7 +17,7 @@ _PLAIN: dict[str, Callable[[], Grader]] = {
     "contains": _simple.contains,
     "number": _simple.number,
     "boolean": _simple.boolean,
-    "induction": _simple.induction,
+    "induction": induction,
     "reference": _simple.reference,
 }
 NAMES = (*_PLAIN, "choice", "json", "judge", "python:FILE:FUNCTION")

@@ -48,16 +48,6 @@ class Contains(Grader):
 
 
 @dataclass(frozen=True, slots=True)
-class Induction(Grader):
-    """The reply's first line is the target; case, punctuation and hyphens aside."""
-
-    async def grade(self, output: str, target: Target, *, question: str = "", judge: Backend | None = None) -> Verdict:
-        line = next((line for line in output.splitlines() if line.strip()), "").strip()
-        right = _plain.tokens(line) in [_plain.tokens(one) for one in targets_of(target)]
-        return Verdict(float(right), line)
-
-
-@dataclass(frozen=True, slots=True)
 class Choice(Grader):
     """The reply settles on the option that the target names."""
 
@@ -137,11 +127,6 @@ def exact() -> Grader:
 def contains() -> Grader:
     """The reply contains the target as whole words, in any case."""
     return Contains()
-
-
-def induction() -> Grader:
-    """The reply's first line is the target; case, punctuation and hyphens aside."""
-    return Induction()
 
 
 def choice(options: Sequence[str]) -> Grader:

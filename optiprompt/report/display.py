@@ -121,6 +121,7 @@ class Display:
             )
             return
         elapsed = time.monotonic() - self._begun
+        dealt = [f"{name} {state['share']:.0%}" for name, state in event.operators.items()]
         parts = [
             f"step {event.step}",
             f"{done}/{self._total or '?'}",
@@ -132,6 +133,7 @@ class Display:
             _spent(event),
             f"{elapsed:.0f} s",
             f"left {self._left(done, elapsed)}",
+            *(["next: " + " ".join(dealt)] if dealt else []),
         ]
         self._console.print("  ".join(parts), markup=False, highlight=False, soft_wrap=True)
 

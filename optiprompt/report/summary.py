@@ -1,7 +1,7 @@
 """What a run found, from its events alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Best:
         step: when it was proposed; 0 is a starting candidate.
         status: `running`, `finished`, `failed`, `interrupted`, or `killed` (it stopped without saying so).
         run: the run's folder.
+        test: the score on the test split, by which nothing was chosen; None where the evaluation has none.
     """
 
     text: str
@@ -35,6 +36,11 @@ class Best:
     step: int
     status: str
     run: str
+    test: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields; without `test` where there is none."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("test", None)}
 
 
 def best_of(folder: Path) -> Best:
@@ -59,6 +65,7 @@ def best_of(folder: Path) -> Best:
         step=chosen.step,
         status=status_of(folder, events),
         run=str(folder),
+        test=found.evaluation.metrics.get("test"),
     )
 
 
@@ -84,12 +91,18 @@ def show(result: Result) -> None:
         interval = "" if best.low is None else f"  (95%: {best.low:.4g} to {best.high:.4g})"
         split = "" if best.split == "function" else f"{best.split} "
         print(f"best {split}score: {best.score:.4g}{interval}\n{best.text}")
+        if best.test is not None:
+            print(f"test score: {best.test:.4g}")
     if result.verdict:
         print(result.verdict)
     if result.cached:
         print(f"{result.cached:,} replies from the cache: nothing was paid for them")
     money = f", ${result.usd:.4f}" if result.usd else ""
-    print(f"stopped: {result.stop_reason}\nspent: {result.usage.calls:,} calls, {result.usage.tokens:,} tokens{money}")
+    apart = ", ".join(f"{count:,} of the {role}" for role, count in sorted(result.calls_by_role.items()))
+    calls = (
+        f"{result.usage.calls:,} calls ({apart})" if len(result.calls_by_role) > 1 else f"{result.usage.calls:,} calls"
+    )
+    print(f"stopped: {result.stop_reason}\nspent: {calls}, {result.usage.tokens:,} tokens{money}")
     print(f"run: {result.run_dir}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from optiprompt.grammar import Paths, Words
+from optiprompt.grammar import JsonSchema, Paths, Words, record
 from optiprompt.spaces._fields import Field, Value
 
 _LISTED = 20_000  # words of a grammar
@@ -24,17 +24,12 @@ class Branches:
         names = [field.name for field in fields]
         self._from = [frozenset(names[number:]) for number in range(len(names) + 1)]
 
-    def schema(self) -> dict[str, Any]:
-        """A JSON schema: one object, or any of several that differ in their fields.
-
-        Where there would be too many of them, one in which fields with conditions may be left out.
-        """
-        branches = list(islice(self._objects(self._first), _OBJECTS + 1))
-        if len(branches) > _OBJECTS:
-            every = {field.name: field.schema(field.values) for field in self.fields}
-            return _object(every, [field.name for field in self.fields if not field.when])
-        objects = [_object(each, list(each)) for each in branches]
-        return objects[0] if len(objects) == 1 else {"anyOf": objects}
+    def schema(self) -> JsonSchema | None:
+        """One object, or any of several that differ in their fields; None where these are too many to list."""
+        objects = [record(each).schema for each in islice(self._objects(self._first), _OBJECTS + 1)]
+        if len(objects) > _OBJECTS:
+            return None
+        return JsonSchema(objects[0] if len(objects) == 1 else {"anyOf": objects})
 
     def grammar(self) -> Words | Paths | None:
         """Every field with each of its values as a word; None where there are too many to list."""
@@ -93,7 +88,3 @@ class Branches:
             gone |= {each.name for each in self._dependent[self.fields[number].name]}
             number += 1
         return number, gone & self._from[number]
-
-
-def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}

@@ -9,17 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from optiprompt.errors import ParseError, UsageError
+from optiprompt.spaces._words import fold
 
 Value = str | int | float | bool | None
 
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
 _WORD = re.compile(r"[^\s,;=:|\"'`()\[\]{}<>]+")
 LARGEST = 2**50  # up to here floats tell whole numbers apart
-
-
-def fold(word: str) -> str:
-    """Spellings that mean the same name or option become equal: `n_units`, `N-Units`."""
-    return word.casefold().replace("_", "").replace("-", "")
 
 
 def written(value: Value) -> str:
@@ -79,6 +75,10 @@ class Field(ABC):
     def describe(self) -> str:
         """The values, in words."""
 
+    @abstractmethod
+    def features(self, value: Value) -> list[float]:
+        """Numbers from 0 to 1, at a distance of at most 2 (sum of differences) from those of another value."""
+
     @property
     def words(self) -> list[str]:
         """Every value as it is written behind the name: `lr=0.01`."""
@@ -126,6 +126,9 @@ class Options(Field):
 
     def describe(self) -> str:
         return ", ".join(map(written, self.values))
+
+    def features(self, value: Value) -> list[float]:
+        return [float(value == each) for each in self.values]
 
 
 def _option(value: Value) -> str:

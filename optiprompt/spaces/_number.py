@@ -101,6 +101,11 @@ class Number(Field):
         scale = " on a log scale" if self._log else ""
         return f"{kind} from {self._range}{step}{scale}{' or none' if self._optional else ''}"
 
+    def features(self, value: Value) -> list[float]:
+        share = None if value is None else self._share(float(value))
+        known = [0.0, 0.0] if share is None else [share, 1 - share]
+        return [*known, float(share is None)] if self._optional else known
+
     @property
     def _range(self) -> str:
         return f"{written(self._low)} to {written(self._high)}"

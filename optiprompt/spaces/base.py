@@ -2,12 +2,12 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from optiprompt.candidate import Candidate
 from optiprompt.errors import UsageError
-from optiprompt.grammar import Grammar
+from optiprompt.grammar import Grammar, JsonSchema
 
 T = TypeVar("T")
 
@@ -16,7 +16,7 @@ class Space(ABC, Generic[T]):
     """Which candidates exist.
 
     A subclass gives `parse` and `render`, inverse to each other: `parse(render(v)) == v`, `render(parse(t))` is the one
-    way to write the candidate. `sample`, `mutate` and `neighbours` are needed only by the algorithms that vary
+    way to write the candidate. `sample`, `mutate`, `crossover` and `neighbours` are needed only by what varies
     candidates without a language model. `optiprompt.testing.spaces.check_space` tests all this.
 
     Attributes:
@@ -25,12 +25,14 @@ class Space(ABC, Generic[T]):
         temperature: at which a model that continues a list of candidates proposes best (digits suffer from heat that
             words of a list bear); None leaves it to the algorithm.
         grammar: what a continuation may look like, for backends that decode inside a grammar.
+        schema: a candidate as JSON, which `parse` takes too, for servers that decode inside a schema.
     """
 
     kind: ClassVar[str] = "structured"
     tag: str = "CANDIDATE"
     temperature: ClassVar[float | None] = None
     grammar: Grammar | None = None
+    schema: JsonSchema | None = None
 
     @abstractmethod
     def parse(self, text: str) -> T:
@@ -60,13 +62,17 @@ class Space(ABC, Generic[T]):
         """A random candidate one small change away."""
         raise UsageError(f"{type(self).__name__} cannot mutate candidates: use the algorithm opro")
 
+    def crossover(self, a: T, b: T, rng: random.Random) -> T:
+        """A random candidate made of parts of two; it may be one of them, and is where they are equal."""
+        raise UsageError(f"{type(self).__name__} cannot cross candidates: use the algorithm opro, random or evolution")
+
     def neighbours(self, value: T) -> Iterator[T]:
         """All candidates one small change away."""
         raise UsageError(f"{type(self).__name__} has no neighbours: use the algorithm opro, random or evolution")
 
-    def crossover(self, a: T, b: T, rng: random.Random) -> T:
-        """A random candidate made of parts of two others."""
-        raise UsageError(f"{type(self).__name__} cannot cross candidates: use the algorithm opro, random or evolution")
+    def features(self, value: T) -> Sequence[float] | None:
+        """What a predictor of scores knows of a candidate: as many numbers for each, 0 to 1; a choice is one-hot."""
+        return None
 
     def candidate(self, text: str) -> Candidate[T]:
         """The candidate that the text stands for.

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from optiprompt.errors import ParseError, UsageError
-from optiprompt.grammar import Words
+from optiprompt.grammar import Words, record
+from optiprompt.spaces._words import fold, json_fields
 from optiprompt.spaces.base import Space
 
 Cell = tuple[str, ...]
@@ -14,17 +15,12 @@ _NO_ALIASES: Mapping[str, str] = {}
 _BETWEEN = re.compile(r"[\s,;\[\](){}\"'`]+")
 
 
-def _fold(word: str) -> str:
-    """Spellings that mean the same operation become equal: `Conv_3x3`, `conv-3x3`, `conv3x3`."""
-    return word.casefold().replace("_", "").replace("-", "")
-
-
 class CellSpace(Space[Cell]):
     """One operation per edge, written as words with a single space between: `conv3x3 skip none`.
 
-    Reading is lenient: case, commas, brackets, `_` and `-` do not matter, and two other spellings of a whole cell are
-    taken: an architecture string like NAS-Bench-201's `|nor_conv_3x3~0|+|none~0|skip_connect~1|`, and one digit per
-    edge, each the index of an operation: `301`.
+    Reading is lenient: case, commas, brackets, `_` and `-` do not matter, and three other spellings of a whole cell are
+    taken: an architecture string like NAS-Bench-201's `|nor_conv_3x3~0|+|none~0|skip_connect~1|`, one digit per edge,
+    each the index of an operation: `301`, and a JSON object by `schema`.
 
     Attributes:
         edges: names of the edges in their order; an architecture string is read where they look like `2<-0` (to node 2
@@ -49,7 +45,7 @@ class CellSpace(Space[Cell]):
         """
         self.edges = tuple(edges)
         self.operations = tuple(operations)
-        self._words = {_fold(word): word for word in self.operations}
+        self._words = {fold(word): word for word in self.operations}
         if not self.edges:
             raise UsageError("a cell needs at least one edge")
         if len(self.operations) < 2 or len(self._words) < len(self.operations):
@@ -58,9 +54,10 @@ class CellSpace(Space[Cell]):
             if not word or _BETWEEN.search(word) or "|" in word:
                 raise UsageError(f"an operation must be one word without brackets, quotes or commas, not {word!r}")
         for alias, word in aliases.items():
-            if word not in self.operations or self._words.setdefault(_fold(alias), word) != word:
+            if word not in self.operations or self._words.setdefault(fold(alias), word) != word:
                 raise UsageError(f"the alias {alias!r} for {word!r} must name one of {', '.join(self.operations)}")
         self.grammar = Words(slots=(self.operations,) * len(self.edges))
+        self.schema = record({edge: {"type": "string", "enum": list(self.operations)} for edge in self.edges})
 
     def parse(self, text: str) -> Cell:
         """The operations of the cell, in the order of the edges.
@@ -68,6 +65,8 @@ class CellSpace(Space[Cell]):
         Raises:
             ParseError: wrong number of operations, or one that does not exist.
         """
+        if (given := json_fields(text, self.edges)) is not None:
+            return self._named(given)
         if "|" in text:
             return self._named(self._architecture(text))
         if len(self.operations) <= 10 and re.fullmatch(r"[0-9]+", key := text.strip()):
@@ -80,9 +79,9 @@ class CellSpace(Space[Cell]):
                 f"found {len(words)} operations, a cell has {len(self.edges)}: one each for {', '.join(self.edges)}"
             )
         for edge, word in zip(self.edges, words, strict=True):
-            if _fold(word) not in self._words:
+            if fold(word) not in self._words:
                 raise ParseError(f"unknown operation {word[:40]!r} at edge {edge}: {self._allowed}")
-        return tuple(self._words[_fold(word)] for word in words)
+        return tuple(self._words[fold(word)] for word in words)
 
     def _digits(self, key: str) -> Cell:
         if len(key) != len(self.edges):
@@ -128,9 +127,17 @@ class CellSpace(Space[Cell]):
         other = rng.choice([word for word in self.operations if word != value[edge]])
         return (*value[:edge], other, *value[edge + 1 :])
 
+    def crossover(self, a: Cell, b: Cell, rng: random.Random) -> Cell:
+        """The operation of each edge from one of the two (uniform crossover)."""
+        return tuple(rng.choice(pair) for pair in zip(a, b, strict=True))
+
     def neighbours(self, value: Cell) -> Iterator[Cell]:
         """Every cell with another operation on one edge."""
         for edge, present in enumerate(value):
             for word in self.operations:
                 if word != present:
                     yield (*value[:edge], word, *value[edge + 1 :])
+
+    def features(self, value: Cell) -> list[float]:
+        """One-hot, edge by edge."""
+        return [float(word == present) for present in value for word in self.operations]

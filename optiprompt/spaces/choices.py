@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from optiprompt.errors import ParseError, UsageError
 from optiprompt.spaces._branches import Branches
-from optiprompt.spaces._fields import Field, Value, fold, written
+from optiprompt.spaces._fields import Field, Value, written
 from optiprompt.spaces._reading import field_from, fields_of
+from optiprompt.spaces._words import fold
 from optiprompt.spaces.base import Space
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ class Choices(Space[Chosen]):
         if not known:
             raise UsageError("choices need at least one field")
         self.fields = tuple(known.values())
-        self._branches = Branches(self.fields)
-        self.grammar = self._branches.grammar()
+        branches = Branches(self.fields)
+        self.grammar, self.schema = branches.grammar(), branches.schema()
 
     @classmethod
     def from_model(cls, model: "type[BaseModel]") -> "Choices":
@@ -176,13 +177,15 @@ class Choices(Space[Chosen]):
                 child[field.name] = rng.choice(having)
         return self._completed(child, rng)
 
-    def schema(self) -> dict[str, Any]:
-        """A JSON schema for constrained decoding: what fulfils it is a candidate, once numbers are rounded.
-
-        Each set of fields that may exist is an object of its own, in an `anyOf`; with more than 200 of them it is one
-        object in which fields with conditions may be left out.
-        """
-        return self._branches.schema()
+    def features(self, value: Chosen) -> list[float]:
+        """Options one-hot, numbers as their place in the range and what is left of it; a mark where a field is not."""
+        found: list[float] = []
+        for field in self.fields:
+            there = field.name in value
+            numbers = field.features(value[field.name] if there else field.middle)
+            found += numbers if there else [0.0] * len(numbers)
+            found += [float(not there)] if field.when else []
+        return found
 
     def _completed(self, wanted: Mapping[str, Value], rng: random.Random | None) -> Chosen:
         """The fields that exist, those that are not given drawn; from the middle where there is no chance."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from optiprompt.errors import ParseError, UsageError
-from optiprompt.grammar import Words
+from optiprompt.grammar import Words, record
 from optiprompt.spaces.base import Space
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
@@ -52,6 +52,13 @@ class Numbers(Space[dict[str, float]]):
         self._grid = {name: self._bounds(name, low, high) for name, (low, high) in self.fields.items()}
         self._names = {name.casefold(): name for name in self.fields}
         self.grammar = self._words()
+        kind = "integer" if integer else "number"
+        self.schema = record(
+            {
+                name: {"type": kind, "minimum": self._value(first), "maximum": self._value(last)}
+                for name, (first, last) in self._grid.items()
+            }
+        )
 
     def _bounds(self, name: str, low: float, high: float) -> tuple[int, int]:
         """The first and the last point of the grid within the bounds."""
@@ -151,6 +158,10 @@ class Numbers(Space[dict[str, float]]):
     def mutate(self, value: dict[str, float], rng: random.Random) -> dict[str, float]:
         """One of the neighbours, drawn uniformly."""
         return rng.choice(list(self.neighbours(value)))
+
+    def crossover(self, a: dict[str, float], b: dict[str, float], rng: random.Random) -> dict[str, float]:
+        """Every number from one of the two (uniform crossover)."""
+        return {name: rng.choice((a[name], b[name])) for name in self.fields}
 
     def neighbours(self, value: dict[str, float]) -> Iterator[dict[str, float]]:
         """One number moved by 1, 2, 4, 8, ... steps of the grid up or down: near and far moves alike."""

@@ -79,6 +79,14 @@ class Permutation(Space[Order]):
         """A stretch, drawn uniformly, reversed (2-opt)."""
         return _reversed(value, *sorted(rng.sample(range(1, self.n), 2)))
 
+    def crossover(self, a: Order, b: Order, rng: random.Random) -> Order:
+        """A stretch of the first, drawn uniformly, and the rest in the order of the second (Davis 1985)."""
+        first, last = sorted(rng.sample(range(1, self.n + 1), 2))
+        kept = a[first:last]
+        taken = set(kept)
+        rest = [number for number in b if number not in taken]
+        return (*rest[:first], *kept, *rest[first:])
+
     def neighbours(self, value: Order) -> Iterator[Order]:
         """Every order with one stretch reversed (2-opt)."""
         for first in range(1, self.n - 1):

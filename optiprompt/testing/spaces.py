@@ -3,6 +3,7 @@
 A test of your own space is one line: `check_space(MySpace(), examples=["a candidate", "another"])`.
 """
 
+import json
 import random
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -47,9 +48,10 @@ def check_space(space: Space[Any], examples: Sequence[str] = ()) -> None:
 
     - `parse` and `render` are inverse, and a candidate's key does not depend on how it was spelled;
     - `parse` is total: any text is a candidate or a `ParseError` of one line;
-    - `sample`, `mutate` and `neighbours`, where the space has them, give valid candidates; they take chance from the
-      generator only, and a changed candidate is another one;
-    - what the grammar allows is a candidate, and what is rendered is what the grammar allows.
+    - `sample`, `mutate`, `crossover` and `neighbours`, where the space has them, give valid candidates; they take
+      chance from the generator only, a changed candidate is another one, and two equal ones have no other child;
+    - what the grammar allows is a candidate, and what is rendered is what the grammar allows;
+    - what a schema of words and numbers allows is a candidate.
 
     Args:
         space: the space to test.
@@ -62,12 +64,15 @@ def check_space(space: Space[Any], examples: Sequence[str] = ()) -> None:
     values = [_parsed(space, text, "an example must be a candidate") for text in examples] + _samples(space)
     _require(bool(values), "this space cannot draw candidates: give check_space some examples")
     rng = random.Random(0)
-    for value in values:
+    for value, other in zip(values, [*values[1:], values[0]], strict=True):
         _check_spelling(space, value)
+        _check_crossover(space, value, other, rng.randrange(2**32))
         _check_mutate(space, value, rng.randrange(2**32))
         _check_neighbours(space, value)
     for text in [*GARBAGE, *(_damaged(space.render(value), rng) for value in values)]:
         check_text(space, text)
+    if space.schema is not None:
+        _check_schema(space, space.schema.schema, rng)
     if isinstance(space.grammar, Words):
         _check_words(space, space.grammar, values, rng)
     if isinstance(space.grammar, Paths):
@@ -108,6 +113,19 @@ def _check_mutate(space: Space[Any], value: Any, seed: int) -> None:
     _require(again == changed, "mutate must take all chance from the generator that it is given")
 
 
+def _check_crossover(space: Space[Any], a: Any, b: Any, seed: int) -> None:
+    before = [space.render(a), space.render(b)]
+    child = _if_offered(lambda: space.crossover(a, b, random.Random(seed)))
+    if child is None:
+        return
+    _check_spelling(space, child)
+    _require([space.render(a), space.render(b)] == before, f"crossover must leave its arguments as they are: {before}")
+    again = space.crossover(a, b, random.Random(seed))
+    _require(again == child, "crossover must take all chance from the generator that it is given")
+    twin = space.crossover(a, a, random.Random(seed))
+    _require(twin == a, f"the crossover of two equal candidates must be the same: {before[0]!r} gave {twin!r}")
+
+
 def _check_neighbours(space: Space[Any], value: Any) -> None:
     found = _if_offered(lambda: list(islice(space.neighbours(value), NEIGHBOURS)))
     if found is None:
@@ -136,6 +154,22 @@ def check_text(space: Space[Any], text: str) -> None:
             f"parse must raise nothing but ParseError: {type(error).__name__} on {text[:80]!r}"
         ) from error
     _check_spelling(space, value)
+
+
+def _check_schema(space: Space[Any], schema: dict[str, Any], rng: random.Random) -> None:
+    for _ in range(SAMPLES):
+        fields = {name: _value(field, rng) for name, field in schema.get("properties", {}).items()}
+        if fields and None not in fields.values():
+            _parsed(space, json.dumps(fields), "what the schema allows must be a candidate")
+
+
+def _value(field: dict[str, Any], rng: random.Random) -> Any:
+    """Something that a schema of a word or a number allows; None for other schemas."""
+    if "enum" in field:
+        return rng.choice(field["enum"])
+    if field.get("type") == "integer":
+        return rng.randint(field["minimum"], field["maximum"])
+    return rng.uniform(field["minimum"], field["maximum"]) if field.get("type") == "number" else None
 
 
 def _check_words(space: Space[Any], grammar: Words, values: Iterable[Any], rng: random.Random) -> None:

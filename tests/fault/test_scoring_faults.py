@@ -70,7 +70,7 @@ def test_2000_calls_to_a_server_in_trouble_give_the_scores_of_a_healthy_one(tmp_
     with ChaosServer(answer) as server:
         healthy = score(server, 2000, tmp_path / "healthy.jsonl", timeout=30)
     with ChaosServer(answer, latency=0.005, faults=troubles) as server:
-        troubled = score(server, 2000, tmp_path / "troubled.jsonl", timeout=1.5)
+        troubled = score(server, 2000, tmp_path / "troubled.jsonl", timeout=4)
         requests = server.requests
     assert troubled.score == healthy.score == pytest.approx(2 / 3, abs=0.001)
     assert troubled.outcomes == healthy.outcomes

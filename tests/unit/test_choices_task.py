@@ -67,6 +67,20 @@ def test_a_model_asked_in_a_chat_is_told_the_fields_and_what_was_wrong(tmp_path:
     assert result.best.text == "layers=3 optimizer=sgd lr=0.001 momentum=0.9"
 
 
+def test_what_is_decoded_inside_the_grammar_is_a_candidate(tmp_path: Path) -> None:
+    result = op.optimize(
+        op.load_task(write(tmp_path)),
+        optimizer=op.backend("uniform"),
+        algorithm=op.Opro(proposals=8),
+        steps=3,
+        run_dir=tmp_path / "run",
+    )
+    proposed = [trial for trial in result.trajectory.trials if trial.proposal.source != "start"]
+    assert len(proposed) >= 24
+    assert all(trial.ok for trial in proposed)
+    assert {"momentum" in trial.text for trial in proposed} == {True, False}
+
+
 def test_a_run_is_not_resumed_with_another_function(tmp_path: Path) -> None:
     before = op.load_task(write(tmp_path)).identity()
     assert op.load_task(write(tmp_path)).identity() == before

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+import re
 
 import pytest
 
@@ -56,6 +57,20 @@ def test_a_search_starts_from_different_networks_and_aims_below_the_best() -> No
     assert len(set(networks)) == 40
     assert networks == task.start(random.Random(3))
     assert 0 < task.aim([300.0, 0.5, 0.2]) < 0.2
+
+
+def test_a_blind_task_tells_nothing_and_scores_the_same() -> None:
+    blind, other = (HpoLib("hpolib/protein", blind=seed) for seed in (0, 1))
+    text = blind.start(random.Random(0))[0]
+    candidate = blind.space.candidate(text)
+    said = f"{blind.description} {blind.space.describe()} {blind.score_name} {text}"
+    assert not re.search(r"relu|network|batch|units|lr|loss|protein|[0-9]", said)
+    rows = table("protein").values()
+    found = [blind.look_up(value) for value in [candidate.value, *blind.space.neighbours(candidate.value)]]
+    assert {each.score for each in found} <= {sum(row["val_loss"]) / 4 for row in rows}
+    assert blind.costs(candidate)["parameters"] == blind.look_up(candidate.value).metrics["parameters"]
+    assert blind.space.describe() != other.space.describe()
+    assert blind.identity() != other.identity() != HpoLib("hpolib/protein").identity()
 
 
 def test_an_unknown_table_is_refused() -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from optiprompt.errors import DataError, UsageError
 from optiprompt.tasks import nasbench201
+from optiprompt.tasks._tables import read_plain_pickle
 from optiprompt.tasks.loader import load_task
-from optiprompt.tasks.nasbench201 import EDGES, OPERATIONS, NasBench201, read_plain_pickle
+from optiprompt.tasks.nasbench201 import EDGES, OPERATIONS, NasBench201
 
 
 @pytest.mark.parametrize(

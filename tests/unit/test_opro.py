@@ -162,7 +162,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, object]) -> None:
 
 def test_the_temperature_rises_over_the_steps(tmp_path: Path) -> None:
     optimizer: Any = Unreliable(None)
-    algorithm = op.Opro(proposals=1, temperature=0.5, temperature_end=1.5, widening=0)
+    algorithm = op.Opro(proposals=1, temperature=0.5, temperature_end=1.5, widening=0, operators="opro")
     op.optimize(make_task(), optimizer=optimizer, algorithm=algorithm, steps=4, run_dir=tmp_path / "run")
     assert [request.temperature for request in optimizer.asked] == [0.5, 0.75, 1.0, 1.25]
     with pytest.raises(UsageError, match="number of steps"):
@@ -200,7 +200,9 @@ def test_an_instruction_is_cleaned_before_it_becomes_a_candidate(tmp_path: Path)
 
 def test_the_preset_gives_the_published_values_and_what_is_named_goes_before_it() -> None:
     reference = make_algorithm("opro", {"shown": 5}, "reference")
-    assert reference == op.Opro(shown=5, rejected=0, aim=False, constrained=False, oversampling=1, widening=0)
+    assert reference == op.Opro(
+        shown=5, rejected=0, aim=False, constrained=False, oversampling=1, widening=0, operators="opro"
+    )
     assert make_algorithm("random", {}, "reference") == op.Random()
 
 

@@ -1,0 +1,134 @@
+"""Which operator gets the next proposals: the ones that improve this trajectory with this model, per cost.
+
+Probability matching (Thierens 2005, "An adaptive pursuit strategy for allocating operator probabilities"): each
+operator's share follows what its proposals brought lately for what they took, and none falls below a least share, for
+what does not help now may help later.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from optiprompt.candidate import Direction, Trial
+
+LEAST = 0.3  # of an even share: what an operator keeps however badly it does
+FORGETTING = 0.9  # a step: what helps changes as the search goes on
+PRIOR = 2.0  # proposals of average worth that each operator starts with
+SHARPNESS = 2.0  # shares follow the worth to this power
+UNEVALUATED = 0.2  # evaluations that a proposal costs which is not evaluated: a place in its step
+
+
+@dataclass
+class Arm:
+    """What an operator has brought.
+
+    Attributes:
+        proposals: how many, all steps alike.
+        gained: their worth, 0 to 1 each, the latest steps' counting most.
+        spent: what they took, in calls or evaluations, likewise.
+    """
+
+    proposals: int = 0
+    gained: float = 0.0
+    spent: float = 0.0
+
+
+@dataclass
+class Bandit:
+    """Deals proposals to operators. All it knows it was told, so that a resumed run has the same one again.
+
+    Attributes:
+        names: of the operators, in their order.
+        direction: whether a higher or a lower score is better.
+        paid: scoring takes model calls, so that calls are what an operator costs, those of its proposals included;
+            else evaluations are, and a duplicate or an invalid proposal costs next to nothing.
+    """
+
+    names: Sequence[str]
+    direction: Direction
+    paid: bool = False
+    arms: dict[str, Arm] = field(default_factory=dict)
+    scores: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.arms = {name: Arm() for name in self.names}
+
+    def tell(self, trials: Iterable[Trial]) -> None:
+        """Learn what became of a step's proposals."""
+        trials = list(trials)
+        for arm in self.arms.values():
+            arm.gained *= FORGETTING
+            arm.spent *= FORGETTING
+        for trial in trials:
+            if arm := self.arms.get(trial.proposal.source):
+                arm.proposals += 1
+                arm.gained += self._worth(trial)
+                arm.spent += self._cost(trial)
+        # Only now: what a step's proposals are worth does not depend on their order.
+        self.scores += [self._good(trial) for trial in trials if trial.ok and not trial.duplicate]
+
+    def _good(self, trial: Trial) -> float:
+        return trial.score if self.direction == "maximize" else -trial.score
+
+    def _worth(self, trial: Trial) -> float:
+        """1 for a new best, less for a place among the best tenth, quarter, half; nothing for all else."""
+        if trial.duplicate or not trial.ok:
+            return 0.0
+        score = self._good(trial)
+        above = sum(other >= score for other in self.scores)
+        if not above:
+            return 1.0
+        share = above / len(self.scores)
+        return 0.5 if share <= 0.1 else 0.25 if share <= 0.25 else 0.1 if share <= 0.5 else 0.0
+
+    def _cost(self, trial: Trial) -> float:
+        evaluated = not trial.duplicate and trial.evaluation.status != "invalid"
+        if self.paid:
+            return float(trial.proposal.usage.calls + (trial.evaluation.usage.calls if evaluated else 0))
+        return 1.0 if evaluated else UNEVALUATED
+
+    def shares(self, ready: Sequence[str]) -> dict[str, float]:
+        """The share of the next proposals that each of the operators that can work gets; they add up to 1."""
+        spent = sum(arm.spent for arm in self.arms.values())
+        usual = sum(arm.gained for arm in self.arms.values()) / spent if spent else 1.0
+        proposals = sum(arm.proposals for arm in self.arms.values())
+        price = spent / proposals if proposals else 1.0
+        worth = {
+            name: (self.arms[name].gained + PRIOR * usual * price) / (self.arms[name].spent + PRIOR * price)
+            if usual and price
+            else 1.0
+            for name in ready
+        }
+        weights = {name: value**SHARPNESS for name, value in worth.items()}
+        total, least = sum(weights.values()), LEAST / max(1, len(ready))
+        return {name: least + (1 - LEAST) * weight / total for name, weight in weights.items()}
+
+    def deal(self, ready: Sequence[str], count: int, rng: random.Random) -> dict[str, int]:
+        """How many of `count` proposals each operator makes, drawn so that the shares hold as exactly as they can.
+
+        Systematic sampling: an operator with a share of 0.3 makes 2 or 3 of 8.
+        """
+        dealt: Counter[str] = Counter()
+        place, edge, names = rng.random(), 0.0, list(ready)
+        shares = self.shares(names)
+        rng.shuffle(names)
+        for name in names:
+            edge += shares[name] * count
+            while place < edge - 1e-9 and dealt.total() < count:
+                dealt[name] += 1
+                place += 1
+        return {name: dealt[name] for name in ready if dealt[name]}
+
+    def state(self) -> Mapping[str, Mapping[str, float]]:
+        """For the record: what each operator has brought, and its share of the next proposals."""
+        shares = self.shares(self.names)
+        return {
+            name: {
+                "proposals": arm.proposals,
+                "gained": round(arm.gained, 4),
+                "spent": round(arm.spent, 4),
+                "share": round(shares[name], 4),
+            }
+            for name, arm in self.arms.items()
+        }

@@ -1,0 +1,129 @@
+"""The contract of a proposal operator: from what has been tried to new proposals, in one way of many."""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from optiprompt.backends.base import Backend, Reply, Request
+from optiprompt.candidate import Proposal, Trial
+from optiprompt.errors import BackendError, FatalBackendError
+from optiprompt.opro_settings import OproSettings, Style
+from optiprompt.tasks.base import Task
+from optiprompt.trajectory import Trajectory
+
+CONTINUING = 1.5
+ASKING = 1.0
+HOTTEST = 2.0  # servers refuse more
+
+
+class Heard(NamedTuple):
+    """A reply with its record in replies.jsonl: request key and sample index."""
+
+    reply: Reply
+    record: tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What an operator works with in one step.
+
+    Attributes:
+        task: what is optimised.
+        trajectory: all trials so far.
+        settings: what is shown to the model, and how it is sampled.
+        optimizer: the model that proposes.
+        seed: the run's.
+        steps: how many steps the run will have; None where something else ends it.
+        any_parent: also those that got nothing right are varied: there is nothing else to work on.
+    """
+
+    task: Task
+    trajectory: Trajectory
+    settings: OproSettings
+    optimizer: Backend
+    seed: int
+    steps: int | None = None
+    any_parent: bool = False
+
+    @property
+    def style(self) -> Style:
+        """How this model is asked."""
+        if self.settings.style != "auto":
+            return self.settings.style
+        return "pretrained" if self.optimizer.proposes == "continuation" else "chat"
+
+    @property
+    def continuing(self) -> bool:
+        """The model is given plain text to continue."""
+        return self.style == "pretrained"
+
+    @property
+    def room(self) -> int:
+        """The most tokens that a prompt may have."""
+        return self.optimizer.context - self.settings.reply_tokens
+
+    @property
+    def first_sample(self) -> int:
+        """The step's first sample index: a prompt that comes again in a later step gets other samples."""
+        return (self.trajectory.steps + 1) * self.settings.proposals * self.settings.oversampling
+
+    @property
+    def temperature(self) -> float:
+        """The step's temperature: constant or rising over the steps, wider while there are only duplicates."""
+        settings = self.settings
+        usual = (self.task.space.temperature or CONTINUING) if self.continuing else ASKING
+        temperature = usual if settings.temperature is None else settings.temperature
+        if settings.temperature_end is not None and self.steps:
+            share = min(1.0, self.trajectory.steps / self.steps)
+            temperature += (settings.temperature_end - temperature) * share
+        return max(temperature, min(HOTTEST, temperature * (1 + settings.widening * self.trajectory.barren)))
+
+    async def ask(self, request: Request, samples: Sequence[int]) -> list[Heard]:
+        """The model's replies; where no call came through each is an error, as the trajectory has to know.
+
+        Raises:
+            FatalBackendError: asking again cannot help.
+        """
+        try:
+            replies = await self.optimizer.generate(request, samples)
+        except FatalBackendError:
+            raise
+        except BackendError as error:
+            replies = [Reply("", "error", error=str(error))] * len(samples)
+        key = request.key(self.optimizer.name)
+        return [Heard(reply, (key, number)) for number, reply in zip(samples, replies, strict=True)]
+
+    def parents(self, most: int) -> list[Trial]:
+        """The best scored candidates, best first, but for the empty text and those that got nothing right."""
+        bounds = None if self.any_parent else self.task.bounds
+        worst = bounds[self.task.direction == "minimize"] if bounds else None
+        return [trial for trial in self.trajectory.ranked() if trial.text and trial.score != worst][:most]
+
+
+class Operator(ABC):
+    """One way to propose. Holds no state: all it needs is in the scene, and all chance in the generator it is given.
+
+    Attributes:
+        name: as the command line calls it; the `source` of its proposals.
+        kind: of the spaces it can work in: `text` or `structured`; None for all.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[str | None] = None
+
+    def ready(self, scene: Scene) -> bool:
+        """Whether there is something to work on."""
+        return True
+
+    @abstractmethod
+    async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
+        """Proposals for `count` new candidates, in order; duplicates and failures come along, for they are counted.
+
+        Where more cost little there may be more: then the searcher chooses.
+        """
+
+    def failed(self, heard: Heard) -> Proposal:
+        """The proposal that stands for a call that failed."""
+        return Proposal("", self.name, None, f"the call failed: {heard.reply.error}", failed=True)

@@ -1,0 +1,36 @@
+"""Infer the instruction from inputs and outputs (Honovich et al. 2022, arXiv 2205.10782; APE, arXiv 2211.01910)."""
+
+import random
+from collections.abc import Mapping
+
+from optiprompt.operators._prompted import Prompted, failures, pair
+from optiprompt.operators.base import Scene
+
+PAIRS = 6
+
+
+class Induce(Prompted):
+    """Shows inputs with their outputs and asks which instruction leads from one to the other.
+
+    Half of the prompts draw their examples from those that the best candidate gets wrong.
+    """
+
+    name = "induce"
+
+    def ready(self, scene: Scene) -> bool:
+        """There are examples to show."""
+        return bool(scene.task.examples)
+
+    def values(self, scene: Scene, rng: random.Random) -> Mapping[str, object]:
+        """`pairs`: some examples."""
+        examples = list(scene.task.examples)
+        best = scene.trajectory.best
+        wrong = [example for example, _ in failures(best, examples)] if best and rng.random() < 0.5 else []
+        chosen = rng.sample(wrong, min(PAIRS, len(wrong)))
+        rest = [example for example in examples if example not in chosen]
+        chosen += rng.sample(rest, min(PAIRS - len(chosen), len(rest)))
+        rng.shuffle(chosen)
+        return {"pairs": [pair(example) for example in chosen]}
+
+
+OPERATOR = Induce

@@ -1,0 +1,78 @@
+"""OPRO's own operator: show the best candidates with their scores (Yang et al. 2023, arXiv 2309.03409)."""
+
+import random
+from typing import Any
+
+from optiprompt import parse
+from optiprompt.backends.base import Request
+from optiprompt.candidate import Proposal
+from optiprompt.errors import ParseError
+from optiprompt.metaprompt import MetaPrompt
+from optiprompt.operators.base import Heard, Operator, Scene
+from optiprompt.spaces.base import Space
+
+
+class Opro(Operator):
+    """Lists the best candidates with their scores and asks for a better one.
+
+    Small and base models are given the list as plain text to continue ("language-model crossover", Meyerson et al.
+    2023, arXiv 2302.12170), with the reply sampled inside the space's grammar where the backend can do that; the others
+    are asked in a chat.
+    """
+
+    name = "opro"
+
+    async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
+        """One proposal for each sample of the meta-prompt.
+
+        Where replies are decoded inside the grammar a further sample of the same meta-prompt costs little: more are
+        drawn for the searcher to choose from.
+        """
+        request = self._request(scene, rng)
+        draws = scene.settings.oversampling if request.grammar else 1
+        first = (scene.trajectory.steps + 1) * scene.settings.proposals * draws
+        heard = await scene.ask(request, range(first, first + count * draws))
+        return [self._proposal(scene, each) for each in heard]
+
+    def _request(self, scene: Scene, rng: random.Random) -> Request:
+        settings, task = scene.settings, scene.task
+        meta = MetaPrompt(settings, scene.style)
+        open_line = settings.aim or task.space.kind != "text"
+        decoded = scene.continuing and settings.constrained and scene.optimizer.decodes
+        return Request(
+            prompt=meta.build(task, scene.trajectory, scene.optimizer, scene.room, rng, scene.seed),
+            max_tokens=settings.reply_tokens,
+            temperature=scene.temperature,
+            stop=(("\n", "</TEXT>") if open_line else ("</TEXT>",)) if scene.continuing else (),
+            grammar=task.space.grammar if decoded else None,
+            seed=scene.seed,
+        )
+
+    def _proposal(self, scene: Scene, heard: Heard) -> Proposal:
+        reply, space = heard.reply, scene.task.space
+        if reply.finish == "error":
+            return self.failed(heard)
+        match scene.style:
+            case "pretrained":
+                text, form = parse.continued(reply.text, "TEXT"), "<TEXT>...</TEXT>"
+            case "bracketed":
+                text, form = parse.bracketed(reply.text), "text in [square brackets]"
+            case "chat":
+                text, form = parse.tagged(reply.text, space.tag), f"<{space.tag}>...</{space.tag}>"
+        if text is None and space.kind != "text":
+            text = next((each for each in parse.pieces(reply.text) if _is_candidate(space, each)), None)
+        if text is None:
+            return Proposal(reply.text, self.name, heard.record, f"the reply holds no {form}", usage=reply.usage)
+        text = parse.polished(text) if space.kind == "text" else text
+        return Proposal(text, self.name, heard.record, usage=reply.usage)
+
+
+def _is_candidate(space: Space[Any], text: str) -> bool:
+    try:
+        space.parse(text)
+    except ParseError:
+        return False
+    return True
+
+
+OPERATOR = Opro

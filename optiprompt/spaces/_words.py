@@ -1,0 +1,30 @@
+"""What spaces that are written in words share when they read a text."""
+
+import json
+from collections.abc import Sequence
+
+from optiprompt.errors import ParseError
+
+
+def fold(word: str) -> str:
+    """Spellings that mean the same operation become equal: `Conv_3x3`, `conv-3x3`, `conv3x3`."""
+    return word.casefold().replace("_", "").replace("-", "")
+
+
+def json_fields(text: str, names: Sequence[str]) -> list[str] | None:
+    """The values of a JSON object's fields, in the order of the names; None where the text is no JSON object.
+
+    Raises:
+        ParseError: a field is missing.
+    """
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    if missing := [name for name in names if name not in found]:
+        raise ParseError(f"the JSON object has no {', '.join(missing)}: give it the fields {', '.join(names)}")
+    return [str(found[name]) for name in names]

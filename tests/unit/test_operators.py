@@ -1,0 +1,124 @@
+"""Each operator shows the model what it should, alone and in the mix, in a chat and as plain text to continue."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import optiprompt as op
+from optiprompt.backends.base import Request
+from optiprompt.backends.scripted import Line, ScriptedBackend
+from optiprompt.errors import UsageError
+
+WORDS = {"warm": "cold", "early": "late", "full": "empty", "near": "far", "loud": "quiet", "soft": "hard"}
+EXAMPLES = tuple(op.Example(word, word, opposite) for word, opposite in WORDS.items())
+GOOD = "Write the word that means the opposite of the given word, and write nothing else but this one word."
+
+
+class Asked(ScriptedBackend):
+    """Keeps what it was asked; replies by the pattern in the prompt."""
+
+    def __init__(self, replies: dict[str, str], continues: bool = False) -> None:
+        super().__init__("asked", [Line.model_validate({"match": key, "text": text}) for key, text in replies.items()])
+        self.proposes = "continuation" if continues else "chat"
+        self.prompts: list[str] = []
+
+    async def generate(self, request: Request, samples: Any) -> Any:
+        self.prompts.append(request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content)
+        return await super().generate(request, samples)
+
+
+def scorer() -> ScriptedBackend:
+    """Right on half of the words with an instruction that speaks of the opposite, else wrong."""
+    right = [{"match": f"(?s)opposite.*\n{word}$", "text": WORDS[word]} for word in ("warm", "early", "full")]
+    return ScriptedBackend("scorer", [Line.model_validate(each) for each in [*right, {"match": ".", "text": "banana"}]])
+
+
+def search(optimizer: Asked, tmp_path: Path, operators: str, steps: int = 1, **settings: Any) -> op.Result:
+    task = op.PromptTask(
+        "opposites",
+        op.Splits(EXAMPLES, (), ()),
+        op.graders.exact(),
+        start=["Answer.", GOOD],
+        description="A language model answers with a word.",
+    )
+    algorithm = op.Opro(operators=operators, proposals=2, **settings)
+    scoring = op.Scoring(racing=None, cache=False)
+    return op.optimize(
+        task, optimizer=optimizer, scorer=scorer(), algorithm=algorithm, steps=steps, run_dir=tmp_path, scoring=scoring
+    )
+
+
+@pytest.mark.parametrize("operator", ["induce", "reflect", "paraphrase", "crossover", "shorten", "opro"])
+def test_each_works_alone_and_says_where_its_proposals_are_from(operator: str, tmp_path: Path) -> None:
+    optimizer = Asked({".": "<INS>name the opposite</INS>"})
+    result = search(optimizer, tmp_path, operator)
+    [proposed] = [trial for trial in result.trajectory.trials if trial.step == 1 and not trial.duplicate]
+    assert proposed.text == "Name the opposite"
+    assert proposed.proposal.source == operator
+    assert proposed.score == 0.5
+
+
+def test_induction_shows_inputs_with_their_targets(tmp_path: Path) -> None:
+    optimizer = Asked({".": "<INS>Name the opposite.</INS>"})
+    search(optimizer, tmp_path, "induce")
+    assert len(optimizer.prompts) == 2
+    for word, opposite in WORDS.items():
+        assert f"Input: {word}\nOutput: {opposite}\n" in optimizer.prompts[0]
+    assert "Answer." not in optimizer.prompts[0], "the instruction is to be found, not mended"
+
+
+def test_reflection_shows_what_a_good_candidate_got_wrong_with_its_outputs(tmp_path: Path) -> None:
+    optimizer = Asked({".": "It lacks an example of a rare word.\n<INS>Name the opposite.</INS>"})
+    search(optimizer, tmp_path, "reflect")
+    assert GOOD in optimizer.prompts[0]
+    assert "Input: near\nOutput of the model: banana\nRight output: far\n" in optimizer.prompts[0]
+    assert "Input: warm" not in optimizer.prompts[0], "that one was right"
+
+
+def test_shortening_and_paraphrasing_vary_what_got_something_right(tmp_path: Path) -> None:
+    for operator in ("shorten", "paraphrase"):
+        optimizer = Asked({".": "<INS>Opposite.</INS>"})
+        search(optimizer, tmp_path / operator, operator)
+        assert all(GOOD in prompt and "Answer." not in prompt for prompt in optimizer.prompts)
+
+
+def test_crossover_needs_two_parents_and_shows_them(tmp_path: Path) -> None:
+    replies = {"joins the strengths": "<INS>The opposite word.</INS>", ".": "<INS>Name the opposite.</INS>"}
+    optimizer = Asked(replies)
+    search(optimizer, tmp_path, "crossover,induce", steps=2)
+    joined = [prompt for prompt in optimizer.prompts if "joins the strengths" in prompt]
+    assert joined
+    assert all(GOOD in prompt and "Name the opposite." in prompt for prompt in joined)
+
+
+def test_a_small_model_continues_plain_text(tmp_path: Path) -> None:
+    for operator in ("induce", "reflect", "paraphrase", "shorten"):
+        optimizer = Asked({".": 'Name the opposite."\nand so on'}, continues=True)
+        result = search(optimizer, tmp_path / operator, operator)
+        assert "Name the opposite." in [trial.text for trial in result.trajectory], operator
+        assert all(prompt.endswith('"') for prompt in optimizer.prompts)
+
+
+def test_the_mix_asks_in_several_ways_and_records_what_each_brought(tmp_path: Path) -> None:
+    optimizer = Asked({".": "<INS>Name the opposite.</INS>"})
+    result = search(optimizer, tmp_path, "mix", steps=6, temperature=1.0)
+    sources = {trial.proposal.source for trial in result.trajectory.trials}
+    assert len(sources) >= 5
+    assert '"share"' in (tmp_path / "events.jsonl").read_text()
+
+
+def test_a_reply_without_an_instruction_is_rejected_and_kept(tmp_path: Path) -> None:
+    result = search(Asked({".": ""}), tmp_path, "induce")
+    rejected = [trial for trial in result.trajectory.trials if trial.step == 1]
+    assert {trial.evaluation.status for trial in rejected} == {"invalid"}
+    assert "no instruction" in rejected[0].evaluation.reason
+
+
+def test_an_operator_that_does_not_fit_or_exist_is_refused(tmp_path: Path) -> None:
+    task = op.FunctionTask("sum", op.Numbers({"a": (0, 9)}, integer=True), lambda point: point["a"])
+    for operators, message in (("induce", "text candidates"), ("indce", "did you mean 'induce'")):
+        with pytest.raises(UsageError, match=message):
+            op.optimize(
+                task, optimizer=Asked({}), algorithm=op.Opro(operators=operators), steps=1, run_dir=tmp_path / operators
+            )
