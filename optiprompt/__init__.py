@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from optiprompt.scoring import Scoring
     from optiprompt.spaces.base import Space
     from optiprompt.spaces.cell import CellSpace
+    from optiprompt.spaces.choices import Choices
     from optiprompt.spaces.numbers import Numbers
     from optiprompt.spaces.permutation import Permutation
     from optiprompt.spaces.text import Text
@@ -45,6 +46,7 @@ _HOMES = {
     "Budget": "budget",
     "Candidate": "candidate",
     "CellSpace": "spaces.cell",
+    "Choices": "spaces.choices",
     "Evaluation": "candidate",
     "Evolution": "algorithms.evolution",
     "Example": "data.examples",
@@ -83,6 +85,7 @@ __all__ = [
     "Budget",
     "Candidate",
     "CellSpace",
+    "Choices",
     "Evaluation",
     "Evolution",
     "Example",

@@ -17,6 +17,18 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Paths:
+    """One word after another, where each says what may follow; a single space before each (see `Words`).
+
+    Attributes:
+        places: at each place the words that may come next, each with the number of the place that it leads to. A reply
+            begins at place 0 and ends at a place without words.
+    """
+
+    places: tuple[tuple[tuple[str, int], ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Arrangement:
     """One word, then every other word once in any order; a single space before the first (see `Words`).
 
@@ -42,7 +54,7 @@ class JsonSchema:
     schema: dict[str, Any]
 
 
-Grammar = Words | Arrangement | JsonSchema
+Grammar = Words | Paths | Arrangement | JsonSchema
 
 
 def record(fields: Mapping[str, Mapping[str, Any]]) -> JsonSchema:

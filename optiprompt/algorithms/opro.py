@@ -82,11 +82,10 @@ class OproSearcher(Searcher):
         chances = {name: random.Random(rng.random()) for name in dealt} if len(self._operators) > 1 else {}
         works = [self._operators[name].propose(scene, share, chances.get(name, rng)) for name, share in dealt.items()]
         made, keys = await asyncio.gather(*works), set[str]()
-        return [
-            each
-            for share, drawn in zip(dealt.values(), made, strict=True)
-            for each in chosen(scene, drawn, share, keys)
-        ]
+        if scene.refusals and not any(made):
+            raise scene.refusals[0]
+        shares = zip(dealt.values(), made, strict=True)
+        return [each for share, drawn in shares for each in chosen(scene, drawn, share, keys)]
 
     def _ready(self, scene: Scene) -> list[str]:
         return [name for name, operator in self._operators.items() if operator.ready(scene)]

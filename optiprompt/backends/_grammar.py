@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from optiprompt.backends._model import Model
 from optiprompt.errors import FatalBackendError
-from optiprompt.grammar import Arrangement, Grammar, JsonSchema, Words
+from optiprompt.grammar import Arrangement, Grammar, JsonSchema, Paths, Words
 
 if TYPE_CHECKING:
     import torch
@@ -61,6 +61,8 @@ class Grammars:
         match grammar:
             case Words():
                 return self._words(grammar)
+            case Paths():
+                return self._paths(grammar)
             case Arrangement():
                 return self._arrangement(grammar)
             case JsonSchema():
@@ -76,6 +78,11 @@ class Grammars:
             return [(slot + 1, word) for word in slots[slot]] if slot < len(slots) else []
 
         return lambda: _WordFollower(0, following, self._model.ends)
+
+    def _paths(self, grammar: Paths) -> Callable[[], Follower]:
+        tokens = {word: self._model.after_text(f" {word}") for words in grammar.places for word, _ in words}
+        ways = [[(place, tokens[word]) for word, place in words] for words in grammar.places]
+        return lambda: _WordFollower(0, ways.__getitem__, self._model.ends)
 
     def _arrangement(self, grammar: Arrangement) -> Callable[[], Follower]:
         first = self._model.after_text(f" {grammar.first}")

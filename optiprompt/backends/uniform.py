@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from optiprompt.backends.base import Backend, BackendOptions, Form, Reply, Request
 from optiprompt.candidate import Usage
 from optiprompt.errors import FatalBackendError, UsageError
-from optiprompt.grammar import Arrangement, Words
+from optiprompt.grammar import Arrangement, Paths, Words
 
 _CHARACTERS_PER_TOKEN = 4
 
@@ -53,6 +53,12 @@ class UniformBackend:
         match request.grammar:
             case Words(slots=slots):
                 return "".join(f" {rng.choice(slot)}" for slot in slots)
+            case Paths(places=places):
+                text, place = "", 0
+                while places[place]:
+                    word, place = rng.choice(places[place])
+                    text += f" {word}"
+                return text
             case Arrangement(first=first, others=others, between=between):
                 return f" {between.join([first, *rng.sample(others, len(others))])}"
         raise FatalBackendError("uniform only draws inside a grammar of words: take a task of cells, numbers or tours")

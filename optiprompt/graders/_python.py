@@ -58,17 +58,32 @@ def python(file: str | Path, function: str) -> Grader:
     Raises:
         UsageError: the file cannot be read or run, or has no such function.
     """
+    path, call, version = user_function(file, function, "grader")
+    return Python(str(path), function, version, call, _takes_question(call))
+
+
+def user_function(file: str | Path, function: str, role: str) -> tuple[Path, Callable[..., Any], str]:
+    """A function of the user's own code, and a hash of the file's content. The file is run here.
+
+    With the content in a task's identity a run is not resumed with another function of the same name.
+
+    Args:
+        file: a Python file.
+        function: its name there.
+        role: what the function is to the user: `grader`.
+
+    Raises:
+        UsageError: the file cannot be read or run, or has no such function.
+    """
     path = Path(file).resolve()
-    module = _load(path)
+    module = _load(path, role)
     call = getattr(module, function, None)
     if not callable(call):
         names = [name for name, value in vars(module).items() if inspect.isfunction(value)]
         near = get_close_matches(function, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(names) or 'none'}"
         raise UsageError(f"{path} has no function {function!r}: {hint}")
-    # With the file's content in the grader's name a run is not resumed with another function of the same name.
-    version = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return Python(str(path), function, version, call, _takes_question(call))
+    return path, call, hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _takes_question(call: Callable[..., Any]) -> bool:
@@ -78,13 +93,13 @@ def _takes_question(call: Callable[..., Any]) -> bool:
         return False
 
 
-def _load(path: Path) -> ModuleType:
+def _load(path: Path, role: str) -> ModuleType:
     if not path.is_file():
-        raise UsageError(f"the grader's file {path} does not exist: give its path beside the task's file")
+        raise UsageError(f"the {role}'s file {path} does not exist: give its path beside the task's file")
     name = f"optiprompt_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"the grader's file {path} is no Python file: its name must end in .py")
+        raise UsageError(f"the {role}'s file {path} is no Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickles of the file look their module up by name
     try:

@@ -33,7 +33,9 @@ class Prompted(Operator):
         """The proposals of `count` replies."""
         requests = [self._request(scene, rng) for _ in range(count)]
         asked = [scene.ask(request, [scene.first_sample + place]) for place, request in enumerate(requests)]
-        return [proposal for [heard] in await asyncio.gather(*asked) for proposal in self._proposals(scene, heard)]
+        return [
+            each for heard in await asyncio.gather(*asked) for reply in heard for each in self._proposals(scene, reply)
+        ]
 
     def _request(self, scene: Scene, rng: random.Random) -> Request:
         space = scene.task.space

@@ -3,12 +3,12 @@
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 from optiprompt.backends.base import Backend, Reply, Request
 from optiprompt.candidate import Proposal, Trial
-from optiprompt.errors import BackendError, FatalBackendError
+from optiprompt.errors import BackendError, BudgetSpent, FatalBackendError
 from optiprompt.opro_settings import OproSettings, Style
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -37,6 +37,7 @@ class Scene:
         seed: the run's.
         steps: how many steps the run will have; None where something else ends it.
         any_parent: also those that got nothing right are varied: there is nothing else to work on.
+        refusals: why the run's budget refused a call, for each one that it did.
     """
 
     task: Task
@@ -46,6 +47,7 @@ class Scene:
     seed: int
     steps: int | None = None
     any_parent: bool = False
+    refusals: list[BudgetSpent] = field(default_factory=list)
 
     @property
     def style(self) -> Style:
@@ -83,11 +85,16 @@ class Scene:
     async def ask(self, request: Request, samples: Sequence[int]) -> list[Heard]:
         """The model's replies; where no call came through each is an error, as the trajectory has to know.
 
+        Empty where the run may send no more: what the step has brought before is paid, and still proposed.
+
         Raises:
             FatalBackendError: asking again cannot help.
         """
         try:
             replies = await self.optimizer.generate(request, samples)
+        except BudgetSpent as error:
+            self.refusals.append(error)
+            return []
         except FatalBackendError:
             raise
         except BackendError as error:

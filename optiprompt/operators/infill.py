@@ -45,7 +45,7 @@ class Infill(Operator):
         draws = range(scene.first_sample, scene.first_sample + count * scene.settings.oversampling)
         asked = [scene.ask(replace(listed, grammar=_open(grammar, parents, rng)), [number]) for number in draws]
         proposals = []
-        for [heard] in await asyncio.gather(*asked):
+        for heard in (each for replies in await asyncio.gather(*asked) for each in replies):
             if heard.reply.finish == "error":
                 proposals.append(self.failed(heard))
             else:

@@ -7,7 +7,7 @@ import asyncio
 import json
 
 from optiprompt.backends.base import Backend, Cacheable, Message, Reply, Request, ranks
-from optiprompt.grammar import Arrangement, JsonSchema, Words
+from optiprompt.grammar import Arrangement, JsonSchema, Paths, Words
 
 _CHAT = (Message("system", "You are brief."), Message("user", "Name a colour."))
 _TEXT = "The colours of the rainbow are red,"
@@ -95,6 +95,11 @@ async def _check_grammars(backend: Backend) -> None:
         empty, *inside = reply.text.split(" ")
         assert (empty, len(inside)) == ("", 3), f"three words, a space before each, were asked for: {reply.text!r}"
         assert set(inside) <= set(_COLOURS), f"a word outside the grammar: {reply.text!r}"
+    paths = Paths(((("few", 1), ("many", 2)), (("3", 3), ("31", 3)), (("400", 1),), ()))
+    branching = Request(_TEXT, max_tokens=60, temperature=1.0, grammar=paths, seed=2)
+    for reply in await backend.generate(branching, range(4)):
+        allowed = {" few 3", " few 31", " many 400 3", " many 400 31"}
+        assert reply.text in allowed, f"a path outside the grammar: {reply.text!r}"
     order = Request(_TEXT, max_tokens=60, temperature=1.0, grammar=Arrangement("0", ("1", "12", "2"), ","), seed=2)
     for reply in await backend.generate(order, range(4)):
         first, *others = reply.text.split(",")

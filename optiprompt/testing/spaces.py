@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from optiprompt.errors import ParseError, UsageError
-from optiprompt.grammar import Arrangement, Words
+from optiprompt.grammar import Arrangement, Paths, Words
 from optiprompt.spaces.base import Space
 
 SAMPLES = 30
@@ -75,6 +75,8 @@ def check_space(space: Space[Any], examples: Sequence[str] = ()) -> None:
         _check_schema(space, space.schema.schema, rng)
     if isinstance(space.grammar, Words):
         _check_words(space, space.grammar, values, rng)
+    if isinstance(space.grammar, Paths):
+        _check_paths(space, space.grammar, values, rng)
     if isinstance(space.grammar, Arrangement):
         _check_arrangement(space, space.grammar, values, rng)
 
@@ -178,6 +180,22 @@ def _check_words(space: Space[Any], grammar: Words, values: Iterable[Any], rng: 
     for _ in range(SAMPLES):
         text = " ".join(rng.choice(slot) for slot in grammar.slots)
         _parsed(space, text, "what the grammar allows must be a candidate")
+
+
+def _check_paths(space: Space[Any], grammar: Paths, values: Iterable[Any], rng: random.Random) -> None:
+    for value in values:
+        place = 0
+        for word in space.render(value).split(" "):
+            following = dict(grammar.places[place])
+            _require(word in following, f"the grammar must allow what is rendered: {space.render(value)!r}")
+            place = following[word]
+        _require(not grammar.places[place], f"the grammar must end where a candidate ends: {space.render(value)!r}")
+    for _ in range(SAMPLES):
+        words, place = [], 0
+        while grammar.places[place]:
+            word, place = rng.choice(grammar.places[place])
+            words.append(word)
+        _parsed(space, " ".join(words), "what the grammar allows must be a candidate")
 
 
 def _check_arrangement(space: Space[Any], grammar: Arrangement, values: Iterable[Any], rng: random.Random) -> None:

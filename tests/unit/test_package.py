@@ -10,9 +10,9 @@ from optiprompt import plugins
 ROOT = Path(__file__).parents[2]
 
 PUBLIC = [
-    *("BackendOptions", "Budget", "Candidate", "CellSpace", "Evaluation", "Evolution", "Example", "FunctionTask"),
-    *("LocalSearch", "Numbers", "Opro", "OptipromptError", "Outcome", "Permutation", "PromptTask", "Racing"),
-    *("MultiTask", "Random", "Result", "Scoring"),
+    *("BackendOptions", "Budget", "Candidate", "CellSpace", "Choices", "Evaluation", "Evolution", "Example"),
+    *("FunctionTask", "LocalSearch", "MultiTask", "Numbers", "Opro", "OptipromptError", "Outcome", "Permutation"),
+    *("PromptTask", "Racing", "Random", "Result", "Scoring"),
     *("Space", "Splits", "Task", "Text", "Trajectory", "Trial", "Usage", "backend", "evaluate", "graders"),
     *("load_examples", "load_task", "optimize", "resume", "warm_start"),
 ]

@@ -1,0 +1,156 @@
+"""Fields from what users write: lists, tuples, the mappings of a YAML, pydantic models."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal
+from difflib import get_close_matches
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from optiprompt.errors import ParseError, UsageError
+from optiprompt.spaces._fields import Field, Options, Value, written
+from optiprompt.spaces._number import Number
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_OPTIONS = ("choices", "when")
+_BOUNDS = ("low", "high", "step", "log", "optional", "when")
+
+
+def field_from(name: str, spec: Any, known: Mapping[str, Field]) -> Field:
+    """The field that a user's value stands for; see `Choices`.
+
+    Args:
+        name: of the field.
+        spec: a list, a tuple or a mapping.
+        known: the fields before it, for its conditions.
+
+    Raises:
+        UsageError: it is not understood; the message says what can be written.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.isascii():
+        raise UsageError(f"the name of a field must be ASCII letters, digits, _ . or -, from a letter on, not {name!r}")
+    if isinstance(spec, Mapping):
+        _check(name, spec, _OPTIONS if "choices" in spec else _BOUNDS)
+    match spec:
+        case list():
+            return Options(name, [_plain(each) for each in spec], {})
+        case (low, high) if isinstance(spec, tuple):
+            return Number(name, _number(name, low), _number(name, high), when={})
+        case (low, high, "log") if isinstance(spec, tuple):
+            return Number(name, _number(name, low), _number(name, high), log=True, when={})
+        case {"choices": choices} if isinstance(choices, Sequence) and not isinstance(choices, str):
+            return Options(name, [_plain(each) for each in choices], _when(name, spec, known))
+        case {"low": low, "high": high}:
+            step = spec.get("step")
+            return Number(
+                name,
+                _number(name, low),
+                _number(name, high),
+                step=None if step is None else _number(name, step),
+                log=_flag(name, spec, "log"),
+                optional=_flag(name, spec, "optional"),
+                when=_when(name, spec, known),
+            )
+    raise UsageError(
+        f"{name}: a field is a list of options, a tuple (low, high) or (low, high, 'log'), or a mapping with choices "
+        f"or with low and high, not {spec!r}"
+    )
+
+
+def fields_of(model: "type[BaseModel]") -> dict[str, Any]:
+    """The fields of a pydantic model as the mappings that `field_from` takes.
+
+    Raises:
+        UsageError: a field of another type than options and bounded numbers.
+    """
+    described = model.model_json_schema(by_alias=False)
+    inner = described.get("$defs", {})
+    return {name: _from_schema(name, field, inner) for name, field in described.get("properties", {}).items()}
+
+
+def _from_schema(name: str, field: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
+    extra = {key: field[key] for key in ("log", "when") if key in field}
+    kinds = [each for each in field.get("anyOf", [field]) if each.get("type") != "null"]
+    kind = kinds[0]
+    if "$ref" in kind:
+        kind = inner[kind["$ref"].rpartition("/")[2]]
+    # With a condition, None is what the model has where the field does not exist.
+    optional = ("anyOf" in field or None in kind.get("enum", ())) and "when" not in extra
+    if len(kinds) == 1 and kind.get("type") == "boolean":
+        kind = {"enum": [False, True]}
+    if len(kinds) == 1 and "enum" in kind:
+        options = [each for each in kind["enum"] if each is not None]
+        return {"choices": [*options, None] if optional else options, **extra}
+    if len(kinds) == 1 and kind.get("type") in ("integer", "number") and "const" not in kind:
+        return {**_bounds(name, kind), "optional": optional, **extra}
+    raise UsageError(
+        f"{name}: only Literal, Enum, bool, int, float and these or None can be searched: write nested models as "
+        f'fields with json_schema_extra={{"when": {{"optimizer": "sgd"}}}}'
+    )
+
+
+def _bounds(name: str, kind: Mapping[str, Any]) -> dict[str, Any]:
+    whole, step = kind["type"] == "integer", kind.get("multipleOf")
+    low, high = kind.get("minimum"), kind.get("maximum")
+    if whole:
+        low = kind["exclusiveMinimum"] + 1 if "exclusiveMinimum" in kind else low
+        high = kind["exclusiveMaximum"] - 1 if "exclusiveMaximum" in kind else high
+    if low is None or high is None:
+        raise UsageError(f"{name} has no bounds: give Field(ge=..., le=...)")
+    if step is not None:
+        # The grid begins at low. In decimals: 0.3 is a multiple of 0.1.
+        unit = Decimal(str(step))
+        first = (Decimal(str(low)) / unit).to_integral_value(ROUND_CEILING) * unit
+        low = int(first) if whole else first
+    return {"low": low if whole else float(low), "high": high if whole else float(high), "step": step}
+
+
+def _check(name: str, spec: Mapping[str, Any], allowed: Collection[str]) -> None:
+    for key in spec:
+        if key not in allowed:
+            near = get_close_matches(str(key), allowed, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(allowed)}"
+            raise UsageError(f"{name}: unknown key {key!r}: {hint}")
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _number(name: str, value: Any) -> int | float:
+    try:
+        # YAML takes 1e-5, without a point, for text.
+        number = float(value) if isinstance(value, str) else value
+    except ValueError:
+        number = None
+    if not isinstance(number, int | float) or isinstance(number, bool):
+        raise UsageError(f"{name}: {value!r} is no number: write bounds as numbers, and options as a list")
+    return number
+
+
+def _flag(name: str, spec: Mapping[str, Any], key: str) -> bool:
+    value = spec.get(key, False)
+    if not isinstance(value, bool):
+        raise UsageError(f"{name}: {key} is true or false, not {value!r}")
+    return value
+
+
+def _when(name: str, spec: Mapping[str, Any], known: Mapping[str, Field]) -> dict[str, list[Value]]:
+    when = spec.get("when") or {}
+    if not isinstance(when, Mapping):
+        raise UsageError(f"{name}: when names fields with their values: {{optimizer: sgd}}, not {when!r}")
+    conditions: dict[str, list[Value]] = {}
+    for other, allowed in when.items():
+        if other not in known:
+            raise UsageError(f"{name}: its condition names {other!r}, which must be a field before it")
+        values = allowed if isinstance(allowed, list | tuple) else [allowed]
+        try:
+            conditions[other] = [known[other].read(written(_plain(each))) for each in values]
+        except ParseError as error:
+            raise UsageError(f"{name}: its condition cannot hold: {error}") from None
+        if not values:
+            raise UsageError(f"{name}: its condition names no value of {other}")
+    return conditions

@@ -1,0 +1,104 @@
+"""A search space of the user's own, from Python and from a YAML, with every algorithm."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import optiprompt as op
+from optiprompt.algorithms.base import Algorithm
+from optiprompt.errors import UsageError
+
+SCORE = """
+import math
+
+def score(v):
+    fit = -abs(math.log10(v["lr"]) + 3) - abs(v["layers"] - 3) / 10
+    return fit + (0.5 - abs(v["momentum"] - 0.9) if v["optimizer"] == "sgd" else 0.0)
+"""
+YAML = """
+kind: choices
+description: The settings of a training run.
+fields:
+  layers: {low: 1, high: 8}
+  optimizer: [sgd, adam]
+  lr: {low: 1e-5, high: 0.1, log: true}
+  momentum: {low: 0.0, high: 0.99, when: {optimizer: sgd}}
+score: python:score.py:score
+start: 6
+"""
+
+
+def write(folder: Path, text: str = YAML, code: str = SCORE) -> str:
+    (folder / "score.py").write_text(code)
+    (folder / "mine.yaml").write_text(text)
+    return str(folder / "mine.yaml")
+
+
+@pytest.mark.parametrize("algorithm", [op.Random(), op.Evolution(population=6), op.LocalSearch()])
+def test_a_yaml_is_searched_by_every_algorithm(tmp_path: Path, algorithm: Algorithm) -> None:
+    task = op.load_task(write(tmp_path))
+    result = op.optimize(task, algorithm=algorithm, budget=op.Budget(evaluations=40), seed=0, run_dir=tmp_path / "run")
+    trials = result.trajectory.trials
+    assert sum(not trial.duplicate for trial in trials) == 40
+    assert all(trial.ok for trial in trials)
+    assert result.best is not None
+    assert result.best.score > max(trial.score for trial in trials[:6])
+
+
+def test_a_model_asked_in_a_chat_is_told_the_fields_and_what_was_wrong(tmp_path: Path) -> None:
+    replies = [
+        "<CANDIDATE>layers=3, optimizer=adam, lr=0.001, momentum=0.9</CANDIDATE>",
+        '```json\n{"layers": 3, "optimizer": "sgd", "lr": 0.001, "momentum": 0.9}\n```',
+    ]
+    (tmp_path / "script.jsonl").write_text("".join(json.dumps(reply) + "\n" for reply in replies))
+    result = op.optimize(
+        op.load_task(write(tmp_path)),
+        optimizer=op.backend(f"scripted:{tmp_path / 'script.jsonl'}"),
+        algorithm=op.Opro(proposals=1),
+        steps=2,
+        run_dir=tmp_path / "run",
+    )
+    records = map(json.loads, (tmp_path / "run" / "replies.jsonl").read_text().splitlines())
+    prompts = [record["prompt"][0]["content"] for record in records if "prompt" in record]
+    assert "momentum (only if optimizer=sgd): a number from 0 to 0.99" in prompts[0]
+    assert "momentum must be left out: it exists only if optimizer=sgd" in prompts[1]
+    assert result.best is not None
+    assert result.best.text == "layers=3 optimizer=sgd lr=0.001 momentum=0.9"
+
+
+def test_what_is_decoded_inside_the_grammar_is_a_candidate(tmp_path: Path) -> None:
+    result = op.optimize(
+        op.load_task(write(tmp_path)),
+        optimizer=op.backend("uniform"),
+        algorithm=op.Opro(proposals=8),
+        steps=3,
+        run_dir=tmp_path / "run",
+    )
+    proposed = [trial for trial in result.trajectory.trials if trial.proposal.source != "start"]
+    assert len(proposed) >= 24
+    assert all(trial.ok for trial in proposed)
+    assert {"momentum" in trial.text for trial in proposed} == {True, False}
+
+
+def test_a_run_is_not_resumed_with_another_function(tmp_path: Path) -> None:
+    before = op.load_task(write(tmp_path)).identity()
+    assert op.load_task(write(tmp_path)).identity() == before
+    assert op.load_task(write(tmp_path, code=SCORE.replace("10", "20"))).identity() != before
+    assert op.load_task(write(tmp_path, YAML.replace("0.99", "0.9"))).identity() != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("python:score.py:score", "score.py", "score: score is a function of a Python file, python:FILE:FUNCTION"),
+        ("python:score.py:score", "python:score.py:scroe", "has no function 'scroe': did you mean 'score'"),
+        ("python:score.py:score", "python:other.py:score", "the score's file .*other.py does not exist"),
+        ("optimizer: sgd}", "optimizer: sdg}", "momentum: its condition cannot hold: optimizer cannot be 'sdg'"),
+        ("start: 6", "start: [layers=9 optimizer=adam lr=0.1]", "start: .* is no candidate: layers=9 is out of range"),
+        ("start: 6", "direction: min", "direction: "),
+    ],
+)
+def test_a_yaml_that_cannot_work_is_refused(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        op.load_task(write(tmp_path, YAML.replace(old, new)))
