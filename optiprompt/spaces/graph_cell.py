@@ -217,7 +217,7 @@ def _with(operations: tuple[str, ...], node: int, word: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2**17)
 def _canonical(sources: tuple[int, ...], operations: tuple[int, ...], skip: int) -> Spelling | None:
-    """The first of all spellings of a graph, in alphabetical order; None where nothing but skips is left out."""
+    """The first of all spellings of a graph, in alphabetical order; None where there is nothing but skips."""
     # The cell's output joins no raw input.
     forest = tuple(sorted(tree for tree in _readers(0, sources, operations, skip) if tree != (skip, ())))
     if not forest:
