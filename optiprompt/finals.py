@@ -131,8 +131,8 @@ class Finals:
 def reserved(task: Task, started: int, budget: Budget, elsewhere: Sequence[Task] = ()) -> tuple[int, float]:
     """What the search leaves for the end: calls, and a share of tokens, money and time.
 
-    That is what the end takes, but at most half of what the starting candidates have left; nothing where that would not
-    do for a test.
+    That is what the end takes, but of what the start has left at most a quarter for dev, and half in all;
+    nothing where that would not do for a test.
 
     Args:
         task: what is searched.
@@ -140,13 +140,14 @@ def reserved(task: Task, started: int, budget: Budget, elsewhere: Sequence[Task]
         budget: of the run.
         elsewhere: the tasks of transfers.
     """
-    wanted = FINALISTS * len(task.dev) + 2 * sum(len(each.test) for each in (task, *elsewhere))
-    if not wanted:
+    dev, test = FINALISTS * len(task.dev), 2 * sum(len(each.test) for each in (task, *elsewhere))
+    if not dev + test:
         return 0, 0.0
     limits = [limit for limit in (budget.calls, budget.scorer_calls) if limit is not None]
     if not limits:
         return 0, KEPT
-    kept = min(wanted, max(0, min(limits) - started) // 2)
+    left = max(0, min(limits) - started)
+    kept = min(min(dev, left // 4) + test, left // 2)
     return (kept if kept >= 2 * FEWEST else 0), KEPT
 
 

@@ -5,6 +5,7 @@ trajectory from the events, and a step that was under way is finished without pr
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from optiprompt.errors import BudgetSpent, OptipromptError, ParseError, SearchFa
 from optiprompt.events import Checked, Evaluated, Proposed
 from optiprompt.finals import Final, reserved
 from optiprompt.history import Unfinished, add_part, complete, replay, stepped
+from optiprompt.racing import Racing, fitted
 from optiprompt.scoring import Scoring, race, score_all
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
@@ -48,6 +50,18 @@ class Search:
     seed: int = 0
     scoring: Scoring = Scoring()
     transfers: Sequence[Transfer] = ()
+
+    @property
+    def racing(self) -> Racing | None:
+        """The race, which is a sparing one where the scorer's calls are few for the candidates to come."""
+        limits = [each for each in (self.budget.calls, self.budget.scorer_calls) if each is not None]
+        racing = self.scoring.racing
+        if racing is None or not limits:
+            return racing
+        steps = math.inf if self.budget.steps is None else self.budget.steps
+        proposals = steps * int(vars(self.algorithm).get("proposals", 1))
+        known = [each for each in (self.budget.optimizer_calls, self.budget.evaluations) if each is not None]
+        return fitted(racing, min(limits) / max(1, min([proposals, *known])), len(self.task.examples))
 
 
 async def run_search(search: Search, run: Run) -> tuple[Trajectory, str, Final | None]:
@@ -101,7 +115,7 @@ async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
         raise SearchFailed(f"nothing could be scored: {trajectory.rejected[-1].evaluation.reason}")
     # Only failed calls: a candidate that could not be scored is data, and says nothing of the set-up.
     unheard = trajectory.failures and all(trial.proposal.failed for trial in trajectory.failures)
-    if unheard and trajectory.failing >= trajectory.steps:
+    if unheard and not any(trial.proposal.reply for trial in trajectory.trials):
         raise SearchFailed(f"every step failed; the last: {trajectory.failures[-1].evaluation.reason}")
     return trajectory, reason
 
@@ -160,7 +174,7 @@ def _parsed(task: Task, proposal: Proposal) -> Candidate[object] | str:
 
 async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinished, run: Run) -> None:
     """Evaluate a step's new candidates together, and record them in the order in which they were proposed."""
-    task, scorer, racing, step = search.task, search.scorer, search.scoring.racing, trajectory.steps + 1
+    task, scorer, racing, step = search.task, search.scorer, search.racing, trajectory.steps + 1
     new = [index for index, item in enumerate(unfinished.checked) if item.fate == "new"]
     candidates = {index: task.space.candidate(unfinished.checked[index].proposal.text) for index in new}
 

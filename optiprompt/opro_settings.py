@@ -38,6 +38,7 @@ class OproSettings:
         first: what comes first in the meta-prompt.
         rejected: how many of the last rejected candidates are shown with the reason.
         aim: whether a list of texts to continue ends with an open line that has a better score.
+        cleaning: whether instructions are read out of replies as a person would; else only the form asked for counts.
         constrained: whether replies are decoded inside the space's grammar, where the model can do that.
         oversampling: how many times as many candidates are drawn as are proposed, where they cost little: inside
             a grammar, or by chance.
@@ -63,6 +64,7 @@ class OproSettings:
     first: First = "candidates"
     rejected: int = 3
     aim: bool = True
+    cleaning: bool = True
     constrained: bool = True
     oversampling: int = 4
     predictor: bool = True

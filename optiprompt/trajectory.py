@@ -59,10 +59,12 @@ class Trajectory:
         self.steps += complete
         self.barren = 0 if fresh else self.barren + 1
         tried = [trial for trial in trials if not trial.duplicate]
-        if tried and all(trial.evaluation.status == "failed" for trial in tried):
+        # What needs no model says nothing of a model that does not answer.
+        asked = [trial for trial in tried if trial.proposal.failed or trial.proposal.reply]
+        if tried and all(trial.evaluation.status == "failed" for trial in asked or tried):
             self.failing += 1
-            self.failures += tried
-        else:
+            self.failures += asked or tried
+        elif asked or not any(trial.proposal.failed for trial in self.failures):
             self.failing, self.failures = 0, []
 
     def known(self, key: str) -> Trial | None:

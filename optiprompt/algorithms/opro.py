@@ -35,6 +35,7 @@ class Opro(OproSettings, Algorithm):
             "operators": "opro",
             "rejected": 0,
             "aim": False,
+            "cleaning": False,
             "constrained": False,
             "oversampling": 1,
             "predictor": False,

@@ -1,11 +1,12 @@
 """OPRO's own operator: show the best candidates with their scores (Yang et al. 2023, arXiv 2309.03409)."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
-from optiprompt import parse
+from optiprompt import cleaning, parse
 from optiprompt.backends.base import Request
-from optiprompt.candidate import Proposal
+from optiprompt.candidate import Proposal, Usage
 from optiprompt.errors import ParseError
 from optiprompt.metaprompt import MetaPrompt
 from optiprompt.operators.base import Heard, Operator, Scene
@@ -32,7 +33,7 @@ class Opro(Operator):
         draws = scene.settings.oversampling if request.grammar else 1
         first = (scene.trajectory.steps + 1) * scene.settings.proposals * draws
         heard = await scene.ask(request, range(first, first + count * draws))
-        return [self._proposal(scene, each) for each in heard]
+        return [made for each in heard for made in self._proposals(scene, each)]
 
     def _request(self, scene: Scene, rng: random.Random) -> Request:
         settings, task = scene.settings, scene.task
@@ -48,10 +49,10 @@ class Opro(Operator):
             seed=scene.seed,
         )
 
-    def _proposal(self, scene: Scene, heard: Heard) -> Proposal:
+    def _proposals(self, scene: Scene, heard: Heard) -> list[Proposal]:
         reply, space = heard.reply, scene.task.space
         if reply.finish == "error":
-            return self.failed(heard)
+            return [self.failed(heard)]
         match scene.style:
             case "pretrained":
                 text, form = parse.continued(reply.text, "TEXT"), "<TEXT>...</TEXT>"
@@ -59,12 +60,18 @@ class Opro(Operator):
                 text, form = parse.bracketed(reply.text), "text in [square brackets]"
             case "chat":
                 text, form = parse.tagged(reply.text, space.tag), f"<{space.tag}>...</{space.tag}>"
-        if text is None and space.kind != "text":
-            text = next((each for each in parse.pieces(reply.text) if _is_candidate(space, each)), None)
-        if text is None:
-            return Proposal(reply.text, self.name, heard.record, f"the reply holds no {form}", usage=reply.usage)
-        text = parse.polished(text) if space.kind == "text" else text
-        return Proposal(text, self.name, heard.record, usage=reply.usage)
+        if space.kind != "text":
+            if text is None:
+                text = next((each for each in parse.pieces(reply.text) if _is_candidate(space, each)), None)
+            texts = [text] if text is not None else []
+        elif scene.settings.cleaning:
+            texts = cleaning.instructions(reply.text if text is None or scene.style == "chat" else text, space.tag)
+        else:
+            texts = [parse.polished(text)] if text is not None else []
+        if not texts:
+            return [Proposal(reply.text, self.name, heard.record, f"the reply holds no {form}", usage=reply.usage)]
+        first, *others = [Proposal(text, self.name, heard.record, usage=Usage()) for text in texts]
+        return [replace(first, usage=reply.usage), *others]
 
 
 def _is_candidate(space: Space[Any], text: str) -> bool:

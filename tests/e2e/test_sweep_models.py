@@ -52,7 +52,7 @@ def test_ctrl_c_keeps_all_and_says_how_to_go_on(tmp_path: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTIBLE]
     with ChaosServer(lambda prompt: "<CELL>skip conv conv skip conv conv</CELL>", latency=0.2) as server:
         words = ["sweep", "nasbench201", "--vary", "shown=2,4", "--optimizer", f"openai:m@{server.url}", "--steps", "3"]
-        words += ["--proposals", "1", "--run-dir", str(folder)]
+        words += ["--proposals", "1", "--operators", "opro", "--run-dir", str(folder)]
         with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             try:
                 deadline = time.monotonic() + 60

@@ -55,7 +55,7 @@ def search(
     server: ChaosServer, folder: Path, budget: op.Budget, *, proposals: int = 4, model: str = "m", timeout: float = 5.0
 ) -> op.Result:
     backend = connect(f"{model}@{server.url}", op.BackendOptions(concurrency=32, timeout=timeout), QUICK)
-    algorithm = op.Opro(proposals=proposals)
+    algorithm = op.Opro(proposals=proposals, operators="opro")
     return op.optimize(
         sums(),
         optimizer=backend,
@@ -247,6 +247,7 @@ def test_a_local_model_is_metered_too(tmp_path: Path) -> None:
             sums(),
             optimizer=backend,
             scorer=backend,
+            algorithm=op.Opro(operators="opro"),
             budget=budget,
             scoring=op.Scoring(racing=None),
             run_dir=tmp_path / "run",

@@ -53,7 +53,7 @@ class Answers:
 
     def __call__(self, prompt: str) -> str:
         if "<INS>" in prompt:
-            return f"<INS>This is the way of doing it that has the number {next(self._numbers)}. Take it.</INS>"
+            return f"<INS>Do it in the way that has the number {next(self._numbers)}. Then stop.</INS>"
         return "I count the apples of the morning and those of the evening, and add them up. Answer: 7"
 
 
@@ -75,7 +75,7 @@ def test_it_sends_nothing_and_the_calls_are_those_that_the_run_then_makes(
 ) -> None:
     with ChaosServer(Answers()) as server:
         words = ["run", task, "--optimizer", f"openai:writer@{server.url}", "--scorer", f"openai:solver@{server.url}"]
-        words += ["--steps", "4", "--proposals", "5", "--no-racing", "--no-final"]
+        words += ["--steps", "4", "--proposals", "5", "--no-racing", "--no-final", "--operators", "opro"]
         code, out = call(*words, "--dry-run", "--json")
         assert code == 0
         assert server.requests == 0
@@ -95,6 +95,18 @@ def test_it_sends_nothing_and_the_calls_are_those_that_the_run_then_makes(
         assert server.requests == expected["calls"], "still nothing was asked"
 
 
+def test_the_calls_of_mixed_operators_are_foreseen_about(task: str, call: Any, tmp_path: Path) -> None:
+    with ChaosServer(Answers()) as server:
+        words = ["run", task, "--optimizer", f"openai:writer@{server.url}", "--scorer", f"openai:solver@{server.url}"]
+        words += ["--steps", "6", "--proposals", "5", "--no-racing", "--no-final"]
+        expected = json.loads(call(*words, "--dry-run", "--json")[1])
+        call(*words, "--run-dir", str(tmp_path / "run"))
+        taken = spent(tmp_path / "run")
+    print(expected["optimizer"], expected["scorer"], taken)
+    assert expected["optimizer"]["calls"] == pytest.approx(taken["writer"]["calls"], rel=0.2)
+    assert expected["scorer"]["calls"] == pytest.approx(taken["solver"]["calls"], rel=0.2)
+
+
 def test_money_is_foreseen_from_the_prices_and_an_unknown_price_is_said(task: str, call: Any, tmp_path: Path) -> None:
     words = ["run", task, "--scorer", "openai:solver@http://192.0.2.1/v1", "--steps", "3", "--dry-run", "--no-final"]
     code, out = call(*words, "--optimizer", "openai:writer@http://192.0.2.1/v1", "--json")
@@ -106,7 +118,8 @@ def test_money_is_foreseen_from_the_prices_and_an_unknown_price_is_said(task: st
         usd = (tokens["prompt_tokens"] * put_in + tokens["completion_tokens"] * out_of) / 1e6
         assert tokens["usd"] == pytest.approx(usd)
     assert expected["usd"] == pytest.approx(sum(expected[role]["usd"] for role in prices))
-    assert expected["calls"] == expected["start"]["calls"] + 3 * expected["per_step"]["calls"]
+    steps = expected["calls"] - expected["start"]["calls"]
+    assert steps == pytest.approx(3 * expected["per_step"]["calls"], abs=3)
     other = [*words, "--optimizer", "openai:other@http://192.0.2.1/v1"]
     assert "unknown" in call(*other)[1]
     code, _ = call(*other, "--max-usd", "1")

@@ -37,7 +37,7 @@ def searched(task: op.Task, tmp_path: Path, replies: Sequence[Any], seed: int = 
     result = op.optimize(
         task,
         optimizer=op.backend(script(tmp_path, replies)),
-        algorithm=op.Opro(proposals=2),
+        algorithm=op.Opro(proposals=2, operators="opro"),
         steps=steps,
         seed=seed,
         run_dir=tmp_path / f"run{seed}",
@@ -93,6 +93,7 @@ def test_the_search_ends_in_the_step_that_brings_the_truth_and_the_table_says_so
     replies = numbers((30, 1), (31, 1), (32, 1), (30, 1), (25, 23), (40, 1), (99, 9))
     optimizer = script(tmp_path, replies)
     words = ("run", "linear_regression", "--optimizer", optimizer, "--proposals", "2", "--display", "none")
+    words += ("--operators", "opro")
     line = ("--set", "w=25", "--set", "b=23")
     code, out = call(capsys, monkeypatch, *words, *line, "--run-dir", str(runs / "a"))
     assert code == 0
@@ -212,6 +213,7 @@ def test_replies_that_are_only_rubbish_end_the_run(
 ) -> None:
     optimizer = script(tmp_path, [{"match": ".", "text": "I would rather not say."}])
     words = ("run", name, "--optimizer", optimizer, "--steps", "500", "--run-dir", str(runs / "a"), "--display", "none")
+    words += ("--operators", "opro")
     code, out = call(capsys, monkeypatch, *words)
     assert code == 0
     assert "20 steps in a row brought no new candidate" in out

@@ -47,6 +47,9 @@ class Model:
     async def aclose(self) -> None: ...
 
 
+OPRO = op.Opro(operators="opro")  # the models here know its meta-prompt only
+
+
 def task(kind: str, train: int = 20, dev: int = 10, test: int = 30, **settings: Any) -> op.PromptTask:
     def made(split: str, count: int) -> tuple[op.Example, ...]:
         return tuple(op.Example(f"{split}{n}", f"Is {kind} {split} {n} right?", "yes") for n in range(count))
@@ -179,13 +182,18 @@ def test_a_search_over_two_scorers_shows_each_question_once_and_tells_how_each_d
             shown.append(str(request.prompt))
             return await super().generate(request, samples)
 
-    strong = Model(lambda text: "yes" if "Better" in text or "1 right" in text else "no", "strong")
-    weak = Model(lambda text: "yes" if "Better" in text and "7 right" not in text else "no", "weak")
+    strong = Model(lambda text: "yes" if "better" in text or "1 right" in text else "no", "strong")
+    weak = Model(lambda text: "yes" if "better" in text and "7 right" not in text else "no", "weak")
     result = op.optimize(
-        task("ants"), optimizer=Optimizer(str, proposals=["Better."]), scorer=[strong, weak], steps=1, run_dir=tmp_path
+        task("ants"),
+        optimizer=Optimizer(str, proposals=["Do better."]),
+        scorer=[strong, weak],
+        algorithm=OPRO,
+        steps=1,
+        run_dir=tmp_path,
     )
     assert result.best is not None
-    assert result.best.text == "Better."
+    assert result.best.text == "Do better."
     assert result.test is not None
     assert dict(result.test.metrics) == {"strong": 1.0, "weak": 0.9}
     assert "on 30 test examples" in result.verdict
@@ -213,7 +221,9 @@ def test_a_race_stops_only_where_every_task_and_scorer_has_been_seen_and_by_the_
 ) -> None:
     several = op.MultiTask([task(kind, train=24, dev=10, test=20) for kind in ("ants", "bees", "cats")], by=by)
     model = racer()
-    result = op.optimize(several, optimizer=model, scorer=[model, racer("other")], steps=1, run_dir=tmp_path)
+    result = op.optimize(
+        several, optimizer=model, scorer=[model, racer("other")], algorithm=OPRO, steps=1, run_dir=tmp_path
+    )
     seen = [trial.evaluation for trial in result.trajectory]
     lost = [each for each in seen if each.status == "pruned"]
     assert bool(lost) == (by == "mean")
@@ -253,7 +263,9 @@ def test_by_the_worst_a_gain_counts_only_where_it_is_needed() -> None:
 
 
 def test_a_warm_start_adds_the_best_of_an_earlier_run_of_another_task(tmp_path: Path) -> None:
-    first = op.optimize(task("bees"), optimizer=(model := racer()), scorer=model, steps=1, run_dir=tmp_path / "first")
+    first = op.optimize(
+        task("bees"), optimizer=(model := racer()), scorer=model, algorithm=OPRO, steps=1, run_dir=tmp_path / "first"
+    )
     assert first.best is not None
     short = task("ants")
     short.space = op.Text(max_chars=9)
@@ -327,7 +339,15 @@ class Answers:
 
 def test_a_list_of_tasks_two_scorers_and_a_transfer_cost_what_the_forecast_says(folder: Path, call: Any) -> None:
     with ChaosServer(Answers()) as server:
-        words = ["run", "ants.yaml,bees.yaml", "--optimizer", f"openai:writer@{server.url}", "--no-racing"]
+        words = [
+            "run",
+            "ants.yaml,bees.yaml",
+            "--optimizer",
+            f"openai:writer@{server.url}",
+            "--no-racing",
+            "--operators",
+            "opro",
+        ]
         words += ["--scorer", f"openai:one@{server.url}", "--scorer", f"openai:two@{server.url}", "--steps", "1"]
         words += ["--transfer", "cats.yaml", "--transfer-scorer", f"openai:three@{server.url}", "--proposals", "4"]
         code, out, _ = call(*words, "--dry-run", "--json")

@@ -41,7 +41,11 @@ def test_replies_become_candidates_duplicates_and_rejections_with_reasons(tmp_pa
     ]
     optimizer = scripted(tmp_path, *replies)
     result = op.optimize(
-        make_task(), optimizer=optimizer, algorithm=op.Opro(proposals=4), steps=2, run_dir=tmp_path / "run"
+        make_task(),
+        optimizer=optimizer,
+        algorithm=op.Opro(proposals=4, operators="opro"),
+        steps=2,
+        run_dir=tmp_path / "run",
     )
     assert [trial.text for trial in result.trajectory] == ["x=9", "x=-7", "x=3", "x=0"]
     assert result.best is not None
@@ -59,7 +63,13 @@ def test_replies_become_candidates_duplicates_and_rejections_with_reasons(tmp_pa
 
 def test_the_meta_prompt_sent_is_on_disk_and_shows_scores_and_the_reasons_of_rejections(tmp_path: Path) -> None:
     optimizer = scripted(tmp_path, "<NUMBERS>x=99</NUMBERS>", "<NUMBERS>x=1</NUMBERS>")
-    op.optimize(make_task(), optimizer=optimizer, algorithm=op.Opro(proposals=1), steps=2, run_dir=tmp_path / "run")
+    op.optimize(
+        make_task(),
+        optimizer=optimizer,
+        algorithm=op.Opro(proposals=1, operators="opro"),
+        steps=2,
+        run_dir=tmp_path / "run",
+    )
     first, second = (
         record["prompt"][0]["content"] for record in records(tmp_path / "run", "replies.jsonl") if "prompt" in record
     )
@@ -71,7 +81,7 @@ def test_the_meta_prompt_sent_is_on_disk_and_shows_scores_and_the_reasons_of_rej
 
 def test_the_same_meta_prompt_in_a_later_step_gets_other_samples(tmp_path: Path) -> None:
     optimizer = scripted(tmp_path, *["<NUMBERS>x=9</NUMBERS>"] * 6, "<NUMBERS>x=2</NUMBERS>", "<NUMBERS>x=9</NUMBERS>")
-    algorithm = op.Opro(proposals=2)
+    algorithm = op.Opro(proposals=2, operators="opro")
     result = op.optimize(make_task(), optimizer=optimizer, algorithm=algorithm, steps=4, run_dir=tmp_path / "run")
     assert result.best is not None
     assert result.best.text == "x=2"
@@ -103,7 +113,11 @@ class Unreliable:
 def test_a_call_that_failed_is_a_failure_with_its_reason_and_never_a_candidate(tmp_path: Path) -> None:
     optimizer: Any = Unreliable(None)
     result = op.optimize(
-        make_task(), optimizer=optimizer, algorithm=op.Opro(proposals=3), steps=1, run_dir=tmp_path / "run"
+        make_task(),
+        optimizer=optimizer,
+        algorithm=op.Opro(proposals=3, operators="opro"),
+        steps=1,
+        run_dir=tmp_path / "run",
     )
     assert [trial.evaluation.status for trial in result.trajectory.rejected] == ["failed", "failed"]
     assert "reset by peer" in result.trajectory.rejected[0].evaluation.reason
@@ -134,7 +148,13 @@ def test_a_fatal_error_ends_the_run_at_once_and_keeps_what_there_is(tmp_path: Pa
 
 def test_sampling_widens_while_steps_bring_nothing_new(tmp_path: Path) -> None:
     optimizer: Any = Unreliable(None)
-    op.optimize(make_task(), optimizer=optimizer, algorithm=op.Opro(proposals=1), steps=5, run_dir=tmp_path / "run")
+    op.optimize(
+        make_task(),
+        optimizer=optimizer,
+        algorithm=op.Opro(proposals=1, operators="opro"),
+        steps=5,
+        run_dir=tmp_path / "run",
+    )
     temperatures = [request.temperature for request in optimizer.asked]
     assert temperatures[:2] == [1.0, 1.0]
     assert temperatures[2:] == sorted(temperatures[2:])
@@ -185,7 +205,7 @@ def test_a_list_is_continued_at_the_temperature_of_its_space(tmp_path: Path, spa
 
 def test_bracketed_replies_are_read_from_their_brackets(tmp_path: Path) -> None:
     optimizer = scripted(tmp_path, "Here: [x=4]", "no idea")
-    algorithm = op.Opro(proposals=2, style="bracketed")
+    algorithm = op.Opro(proposals=2, style="bracketed", operators="opro")
     result = op.optimize(make_task(), optimizer=optimizer, algorithm=algorithm, steps=1, run_dir=tmp_path / "run")
     assert [trial.text for trial in result.trajectory] == ["x=9", "x=-7", "x=4"]
     assert "square brackets" in result.trajectory.rejected[0].evaluation.reason
@@ -194,14 +214,24 @@ def test_bracketed_replies_are_read_from_their_brackets(tmp_path: Path) -> None:
 def test_an_instruction_is_cleaned_before_it_becomes_a_candidate(tmp_path: Path) -> None:
     task = op.FunctionTask("length", op.Text(), lambda text: float(len(text)), start=["go"])
     optimizer = scripted(tmp_path, "<INS>**think** about it</INS>")
-    result = op.optimize(task, optimizer=optimizer, algorithm=op.Opro(proposals=1), steps=1, run_dir=tmp_path / "run")
+    result = op.optimize(
+        task, optimizer=optimizer, algorithm=op.Opro(proposals=1, operators="opro"), steps=1, run_dir=tmp_path / "run"
+    )
     assert [trial.text for trial in result.trajectory] == ["go", "Think about it"]
 
 
 def test_the_preset_gives_the_published_values_and_what_is_named_goes_before_it() -> None:
     reference = make_algorithm("opro", {"shown": 5}, "reference")
     assert reference == op.Opro(
-        shown=5, rejected=0, aim=False, constrained=False, oversampling=1, widening=0, operators="opro"
+        operators="opro",
+        shown=5,
+        rejected=0,
+        aim=False,
+        cleaning=False,
+        constrained=False,
+        oversampling=1,
+        predictor=False,
+        widening=0,
     )
     assert make_algorithm("random", {}, "reference") == op.Random()
 
@@ -210,7 +240,7 @@ def test_the_preset_gives_the_published_values_and_what_is_named_goes_before_it(
     "reply", ["x=3", "[3]", "The best number is [x = 3].", "Let me see.\n\nx: 3", "<think>x=5</think>\nx=3"]
 )
 def test_a_candidate_without_its_tags_counts_where_it_is_plain(tmp_path: Path, reply: str) -> None:
-    algorithm = op.Opro(proposals=1)
+    algorithm = op.Opro(proposals=1, operators="opro")
     result = op.optimize(
         make_task(), optimizer=scripted(tmp_path, reply), algorithm=algorithm, steps=1, run_dir=tmp_path / "run"
     )
