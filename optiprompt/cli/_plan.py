@@ -81,6 +81,14 @@ Scorers = Annotated[
         "times: each question is asked of each.",
     ),
 ]
+Blind = Annotated[
+    bool,
+    typer.Option(
+        "--blind",
+        help="Hide what the task is about, with words that mean nothing: a control for models that know a benchmark by "
+        "heart. --set blind_seed=N shuffles them otherwise.",
+    ),
+]
 By = Annotated[
     Literal["mean", "worst"],
     typer.Option("--by", help="The score of several tasks or scorers: the mean of their accuracies, or the worst."),
@@ -138,6 +146,7 @@ def make_plan(
     max_parameters: MaxParameters = None,
     max_latency_ms: MaxLatency = None,
     pareto: Pareto = None,
+    blind: Blind = False,
     guard: GuardOn = True,
     shots: Shots = None,
     by: By = "mean",
@@ -153,8 +162,13 @@ def make_plan(
     from optiprompt.config import Plan
     from optiprompt.racing import Racing
     from optiprompt.scoring import Scoring
+    from optiprompt.tasks.loader import field_names
     from optiprompt.warm import best_texts
 
+    if blind and "blind" not in field_names(task):
+        raise UsageError(
+            f"{task} cannot be blind: leave --blind out, or take a task that looks its scores up in a table"
+        )
     usual = 200 if preset else 20
     scorers = _models(scorer)
     return Plan(
@@ -164,7 +178,7 @@ def make_plan(
         algorithm=algorithm,
         overrides={
             **given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
-            **given({"guard": None if guard else False, "shots": shots}),
+            **given({"guard": None if guard else False, "shots": shots, "blind": blind or None}),
             **pairs("--set", overrides),
         },
         settings=settings,

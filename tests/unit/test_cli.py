@@ -35,6 +35,8 @@ BAD_CALLS = [
     (["run", "nasbench201", "--algorithm", "random", "--set", "dataset"], "KEY=VALUE"),
     (["run", "nasbench201", "--algorithm", "random", "--set", "strat=3"], "did you mean 'start'"),
     (["run", "nasbench201", "--algorithm", "random", "--set", "start=many"], "start: "),
+    (["run", "gsm8k", "--blind"], "gsm8k cannot be blind: leave --blind out"),
+    (["run", "nasbench2O1", "--blind"], "did you mean nasbench201"),
     (["run", "missing.yaml"], "missing.yaml: `optiprompt init"),
     (["run"], "task"),
     (["run", "nasbench201", "--steps", "three"], "--steps"),

@@ -1,0 +1,159 @@
+"""One search of the benchmark, and the file that keeps those that are finished."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import optiprompt as op
+from optiprompt.api import run
+from optiprompt.backends.base import Backend, Form, Reply, Request
+from optiprompt.backends.uniform import UniformBackend
+from optiprompt.config import Plan
+from optiprompt.errors import UsageError
+from optiprompt.scoring import Scoring
+from optiprompt.spaces.base import Space
+
+CONTROL, CHAT_CONTROL = "uniform", "uniform, asked in a chat"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A search.
+
+    Attributes:
+        task: its name; `NAME:N` allows at most N parameters.
+        algorithm: its name.
+        optimizer: spec of the model that proposes, or one of the controls; None for classical algorithms.
+        blind: what the task is about is hidden, with words that the seed shuffles.
+        evaluations: unique ones.
+        seed: fixes every random choice.
+    """
+
+    task: str
+    algorithm: str
+    optimizer: str | None
+    blind: bool
+    evaluations: int
+    seed: int
+
+    def plan(self) -> Plan:
+        """The search as the command line would plan it."""
+        name, _, most = self.task.partition(":")
+        if most and not most.isdigit():
+            raise UsageError(f"{self.task}: what follows the colon is the highest number of parameters")
+        return Plan(
+            task=name,
+            optimizer=None if self.optimizer == CHAT_CONTROL else self.optimizer,
+            algorithm=self.algorithm,
+            overrides={"blind": True, "blind_seed": self.seed} if self.blind else {},
+            seed=self.seed,
+            budget=op.Budget(evaluations=self.evaluations),
+            scoring=Scoring(cache=False),
+            limits={"parameters": float(most)} if most else {},
+        )
+
+
+class Found(NamedTuple):
+    """What a search brought.
+
+    Attributes:
+        curve: the best score after each unique evaluation.
+        seconds: that it took.
+    """
+
+    curve: Sequence[float]
+    seconds: float
+
+
+def search(job: Job) -> Found:
+    """Search, in memory.
+
+    Raises:
+        OptipromptError: the search failed.
+    """
+    planned = job.plan().search()
+    if job.optimizer == CHAT_CONTROL:
+        planned = replace(planned, optimizer=ChatControl(planned.task.space))
+    elif job.optimizer:
+        _held(job.optimizer)
+    begun = time.monotonic()
+    curve = run(planned, None).trajectory.curve()[: job.evaluations]
+    return Found(curve, round(time.monotonic() - begun, 3))
+
+
+@cache
+def _held(optimizer: str) -> tuple[Backend, int]:
+    """The model, loaded. A search lets go of its own at the end; while this one is held it need not be loaded again."""
+    model = op.backend(optimizer)
+    return model, model.context
+
+
+@cache
+def control(optimizer: str) -> str:
+    """What takes the model's place in an ablation: it is asked in the same form."""
+    return CONTROL if op.backend(optimizer).proposes == "continuation" else CHAT_CONTROL
+
+
+class ChatControl(UniformBackend):
+    """Answers as a chat model would, without a grammar in the request, but with a random valid candidate."""
+
+    proposes: Form = "chat"
+    decodes = False
+
+    def __init__(self, space: Space[Any]) -> None:
+        self._space = space
+
+    async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
+        """One draw for each sample.
+
+        Raises:
+            FatalBackendError: the space has no grammar of words.
+        """
+        tag = self._space.tag
+        drawn = await super().generate(replace(request, grammar=self._space.grammar), samples)
+        return [replace(each, text=f"<{tag}>{each.text}</{tag}>") for each in drawn]
+
+
+class Finished:
+    """The finished searches: a line of JSON each, written before anything else happens.
+
+    Those of another version of optiprompt stay in the file and do not count.
+
+    Args:
+        file: of an earlier start, which goes on; made with the first search.
+
+    Raises:
+        UsageError: it holds something else.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._version = file, version("optiprompt")
+        self._found: dict[Job, Found] = {}
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:  # killed while it wrote
+            file.write_text(whole, encoding="utf-8")
+        for line in whole.splitlines():
+            try:
+                fields = json.loads(line)
+                found, made_by = Found(fields.pop("curve"), fields.pop("seconds")), fields.pop("version")
+                job = Job(**fields)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise UsageError(f"{file} holds a line that is no finished search: choose another --json") from None
+            if made_by == self._version:
+                self._found[job] = found
+
+    def get(self, job: Job) -> Found | None:
+        """What the search brought; None where it is not finished."""
+        return self._found.get(job)
+
+    def add(self, job: Job, found: Found) -> None:
+        """Keep a search, in the file before this returns."""
+        self._found[job] = found
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**asdict(job), "version": self._version, **found._asdict()}) + "\n")

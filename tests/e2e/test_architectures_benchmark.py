@@ -1,0 +1,173 @@
+"""The benchmark of architecture search: its rows say what its searches found, and nothing is searched twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+
+from benchmarks.architectures import _rows
+from benchmarks.architectures.__main__ import main
+from benchmarks.architectures._searches import CHAT_CONTROL
+from optiprompt import cli
+from optiprompt.errors import OptipromptError, UsageError
+from optiprompt.events import Evaluated
+from optiprompt.store import read_events
+from optiprompt.tasks._tables import COLOURS
+from optiprompt.tasks.nasbench201 import OPERATIONS
+
+KEYS = ["benchmark", "dataset", "algorithm", "optimizer", "variant", "evaluations", "mean", "sem", "seeds", "seconds"]
+CELL, GRAPH = "nasbench201/cifar10", "nasbenchgraph/cora"
+
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model that is asked in a chat, and always answers the same."""
+    file = tmp_path_factory.mktemp("script") / "script.jsonl"
+    file.write_text('{"match": ".", "text": "<CELL>conv conv skip pool none conv</CELL>"}\n')
+    return f"scripted:{file}"
+
+
+def start(folder: Path, script: str) -> tuple[list[Row], list[str]]:
+    """Start a small benchmark: its rows, and the lines of its finished searches."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_rows, "CLASSICAL", 2)
+        patched.setattr(signal, "signal", lambda *_: None)  # the signals of this process are those of the tests
+        main(folder / "rows.json", f"{CELL},{GRAPH}", optimizer=["uniform", script], seeds=2, evaluations=12)
+    rows = json.loads((folder / "rows.json").read_text())
+    return rows, (folder / "rows-partial.jsonl").read_text().splitlines()
+
+
+@pytest.fixture(scope="module")
+def done(script: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], list[str]]:
+    """A benchmark that has run."""
+    return start(tmp_path_factory.mktemp("done") / "out", script)
+
+
+def curves(lines: list[str], **wanted: Any) -> dict[int, list[float]]:
+    """Those of the finished searches of which all this is true, by seed."""
+    found = [json.loads(line) for line in lines]
+    return {each["seed"]: each["curve"] for each in found if all(each[key] == wanted[key] for key in wanted)}
+
+
+def test_rows_are_those_of_the_searches(done: tuple[list[Row], list[str]]) -> None:
+    rows, lines = done
+    scores = [row for row in rows if " - " not in row["variant"]]
+    assert all(list(row) == KEYS for row in scores)
+    # Two tasks; three classical algorithms, and two models in four variants; after 10 and 12 evaluations.
+    assert len(scores) == 2 * (3 + 2 * 4) * 2
+    assert {row["variant"] for row in scores} == {"plain", "blind", "ablated", "blind ablated"}
+    # Of `uniform` the ablated searches are the plain ones: they ran once.
+    assert len(lines) == 2 * (3 * 4 + (2 + 2 + 2) * 2)
+    [row] = [row for row in scores if (row["dataset"], row["algorithm"], row["evaluations"]) == ("cora", "random", 10)]
+    assert row["seeds"] == 4
+    assert row["mean"] == fmean(curve[9] for curve in curves(lines, task=GRAPH, algorithm="random").values())
+
+
+def test_a_second_start_goes_on(
+    done: tuple[list[Row], list[str]], script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, lines = done
+    kept = lines[:-5]
+    (tmp_path / "rows-partial.jsonl").write_text("\n".join(kept) + "\n" + lines[-5][:40])
+    again, more = start(tmp_path, script)
+    assert more[: len(kept)] == kept, "what was finished stays"
+    without_time = [{**json.loads(line), "seconds": 0} for line in more]
+    assert len(more) == len(lines)
+    assert all({**json.loads(line), "seconds": 0} in without_time for line in lines)
+    assert [{**row, "seconds": 0} for row in again] == [{**row, "seconds": 0} for row in rows]
+    assert "5 of 5: " in capsys.readouterr().out
+    assert start(tmp_path, script) == (again, more)
+    said = capsys.readouterr().out
+    assert " of " not in said, "nothing was left to search"
+    assert "nasbench201 cifar10: best validation accuracy" in said
+    assert "plain - ablated" in said
+
+
+def test_a_difference_is_of_pairs_with_the_same_seed(done: tuple[list[Row], list[str]], script: str) -> None:
+    rows, lines = done
+    differences = [row for row in rows if " - " in row["variant"]]
+    assert all(list(row) == [*KEYS, "low", "high"] for row in differences)
+    assert {row["variant"] for row in differences} == {"plain - ablated", "blind - blind ablated"}
+    assert all(row["mean"] == row["low"] == row["high"] == 0 for row in differences if row["optimizer"] == "uniform")
+    for blind, variant in ((False, "plain - ablated"), (True, "blind - blind ablated")):
+        about = {"optimizer": script, "variant": variant, "dataset": "cifar10", "evaluations": 12}
+        [row] = [row for row in differences if all(row[key] == about[key] for key in about)]
+        mine = curves(lines, task=CELL, optimizer=script, blind=blind)
+        random = curves(lines, task=CELL, optimizer=CHAT_CONTROL, blind=blind)
+        first, second = (mine[seed][-1] - random[seed][-1] for seed in (0, 1))
+        assert row["mean"] == pytest.approx((first + second) / 2)
+        assert row["sem"] == pytest.approx(abs(first - second) / 2)
+        assert row["seeds"] == 2
+        # 12.7062 is the 97.5th percentile of Student's t with one degree of freedom.
+        assert row["high"] - row["mean"] == pytest.approx(12.7062 * row["sem"], rel=1e-4)
+        assert row["mean"] - row["low"] == pytest.approx(12.7062 * row["sem"], rel=1e-4)
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_search_is_that_of_the_command_line(
+    done: tuple[list[Row], list[str]], blind: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["run", CELL, "--optimizer", "uniform", "--max-evaluations", "12", "--seed", "1", "--display", "none"]
+    words += ["--blind", "--set", "blind_seed=1"] if blind else []
+    monkeypatch.setattr(sys, "argv", ["optiprompt", *words, "--run-dir", str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert not stopped.value.code
+    events = [event for event in read_events(tmp_path / "run") if isinstance(event, Evaluated)]
+    scores = [event.evaluation.score or 0.0 for event in events]
+    assert [max(scores[: n + 1]) for n in range(12)] == curves(done[1], task=CELL, optimizer="uniform", blind=blind)[1]
+    assert all(set(event.text.split()) <= set(COLOURS if blind else OPERATIONS) for event in events)
+
+
+def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.architectures", "--tasks", CELL, "--optimizer", "uniform"]
+    command += ["--seeds", "500", "--json", str(tmp_path / "rows.json")]
+    partial = tmp_path / "rows-partial.jsonl"
+    with subprocess.Popen(command, start_new_session=True) as running:
+        until(lambda: partial.is_file() and partial.read_text().count("\n") > 3)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 130
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    assert sum(row["seeds"] for row in rows if row["evaluations"] == 50) == partial.read_text().count("\n") > 3
+
+    def gone() -> bool:
+        try:
+            os.killpg(running.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    until(gone)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until it is so; fail after a minute."""
+    patience = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < patience
+        time.sleep(0.05)
+
+
+def test_bad_calls_are_refused_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    file = tmp_path / "rows.json"
+    with pytest.raises(UsageError, match="did you mean"):
+        main(file, "nasbench201/cifar11")
+    with pytest.raises(UsageError, match="highest number of parameters"):
+        main(file, "hpolib/protein:few")
+    with pytest.raises(OptipromptError, match="unknown algorithm 'evolve'"):
+        main(file, CELL, "evolve")
+    (tmp_path / "rows-partial.jsonl").write_text('{"task": "x"}\n')
+    with pytest.raises(UsageError, match="no finished search: choose another --json"):
+        main(file, CELL, "random")
+    assert os.listdir(tmp_path) == ["rows-partial.jsonl"]
