@@ -122,3 +122,14 @@ def test_an_operator_that_does_not_fit_or_exist_is_refused(tmp_path: Path) -> No
             op.optimize(
                 task, optimizer=Asked({}), algorithm=op.Opro(operators=operators), steps=1, run_dir=tmp_path / operators
             )
+
+
+def test_edits_add_a_sentence_to_a_good_candidate_or_drop_one_and_ask_nobody(tmp_path: Path) -> None:
+    optimizer = Asked({".": "<INS>Name the opposite.</INS>"})
+    result = search(optimizer, tmp_path, "edit", steps=3)
+    made = [trial for trial in result.trajectory if trial.proposal.source == "edit"]
+    assert len(made) == 6
+    assert not optimizer.prompts
+    # Only what got something right is edited; longer ones come from those, and may be cut again.
+    assert all(GOOD[:-1] in trial.text for trial in made)
+    assert len({trial.key for trial in made}) == 6

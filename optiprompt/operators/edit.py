@@ -1,0 +1,65 @@
+"""Small edits of an instruction without a model: a sentence less, or one more (GrIPS: Prasad et al., arXiv 2203.07281).
+
+What small models lack is often only a word on the form of the answer, which no model needs to be asked for.
+"""
+
+import random
+import re
+from collections.abc import Iterator
+
+from optiprompt.candidate import Proposal
+from optiprompt.errors import ParseError
+from optiprompt.operators.base import Operator, Scene
+from optiprompt.spaces.prompt import Prompts
+
+PARENTS = 3
+SENTENCES = (
+    "Write only the answer.",
+    "Give the answer alone, without any explanation.",
+    "Answer in one word.",
+    "Answer in lower case.",
+    "Do not repeat the input.",
+    "Think step by step, then give the answer.",
+    "Be exact.",
+)
+
+
+class Edit(Operator):
+    """Takes a sentence out of one of the best candidates, or adds one on the form of the answer or on care."""
+
+    name = "edit"
+    kind = "text"
+
+    def ready(self, scene: Scene) -> bool:
+        """There is a whole instruction to edit: no starting sentence, and no prompt of several parts."""
+        space = scene.task.space
+        whole = space.tag != "Start" and not isinstance(space, Prompts)
+        return whole and next(_edits(scene, random.Random(0)), None) is not None
+
+    async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
+        """Unseen candidates."""
+        edits = list(_edits(scene, rng))
+        rng.shuffle(edits)
+        return [Proposal(text, self.name) for text in edits[:count]]
+
+
+def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
+    seen = set[str]()
+    for parent in scene.parents(PARENTS):
+        sentences = re.split(r"(?<=[.!?])\s+", parent.text.strip())
+        said = parent.text.casefold()
+        texts = [f"{parent.text.strip().rstrip('.:')}. {each}" for each in SENTENCES if each.casefold() not in said]
+        # The first sentence mostly says what to do.
+        texts += [" ".join(sentences[:place] + sentences[place + 1 :]) for place in range(1, len(sentences))]
+        rng.shuffle(texts)
+        for text in texts:
+            try:
+                key = scene.task.space.candidate(text).key
+            except ParseError:
+                continue
+            if key not in seen and scene.trajectory.known(key) is None:
+                seen.add(key)
+                yield text
+
+
+OPERATOR = Edit
