@@ -90,7 +90,8 @@ async def run_search(search: Search, run: Run) -> tuple[Trajectory, str, Final |
 
 
 async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
-    searcher = search.algorithm.begin(Setting(search.task, search.optimizer, search.seed, search.budget.steps))
+    setting = Setting(search.task, search.optimizer, search.seed, search.budget.steps, search.scorer)
+    searcher = search.algorithm.begin(setting)
     trajectory, unfinished = replay(search.task, searcher, run.events)
     while (reason := over(search, trajectory)) is None:
         meter.at_work()

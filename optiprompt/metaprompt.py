@@ -61,7 +61,7 @@ class MetaPrompt:
         page = template(f"{self.style}_{task.space.kind}")
         shuffle = rng.random()
         while True:
-            text = page.render(self._values(task, trajectory, best, exemplars, shuffle))
+            text = page.render(self.values(task, trajectory, best, exemplars, shuffle))
             if backend.count_tokens(text) <= room or not (best[1:] or exemplars):
                 break
             if best[1:]:
@@ -83,7 +83,7 @@ class MetaPrompt:
         worthy = [trial for trial in ranked if not trajectory.better(self.settings.threshold, trial.score)]
         return worthy or ranked[:FALL_BACK]
 
-    def _values(
+    def values(
         self,
         task: Task,
         trajectory: Trajectory,
@@ -91,6 +91,15 @@ class MetaPrompt:
         exemplars: Sequence[Mapping[str, str]],
         shuffle: float,
     ) -> dict[str, object]:
+        """What a template is filled with.
+
+        Args:
+            task: what is optimised.
+            trajectory: all trials so far.
+            best: the candidates to list, best first.
+            exemplars: the examples to show.
+            shuffle: from 0 to 1; chance, where the settings leave something to it.
+        """
         if trajectory.tradeoff:
             best = sorted(best, key=lambda trial: trial.score, reverse=task.direction == "maximize")
         figure, aim = _figures(task, trajectory, best, self._shows(task, best), shuffle)

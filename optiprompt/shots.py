@@ -1,23 +1,25 @@
-"""Few-shot examples chosen jointly with the instruction: the best prompt is kept, the examples it shows are varied.
+"""Few-shot examples chosen jointly with the instruction: a good prompt's texts stay, the examples it shows are varied.
 
 Examples come from the task's pool, which no candidate is scored on, either as they are labelled, or as the scorer
 answered them itself, rightly (bootstrapped: DSPy, Khattab et al. 2023, arXiv 2310.03714).
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from optiprompt.backends._around import Around
 from optiprompt.backends.base import Backend, Message, Reply, Request
-from optiprompt.candidate import Candidate
+from optiprompt.candidate import Candidate, Usage
 from optiprompt.data.examples import Example
 from optiprompt.spaces.prompt import Prompt, Prompts, Shot, as_prompt
 from optiprompt.tasks.prompt import PromptTask
 from optiprompt.trajectory import Trajectory
 
 TRIES = 50
+PARENTS = 3  # the best, the very best most often
+FIRST = 4  # examples that tell whether the scorer's replies are right, and say more than the labels
 OWN = 0.5  # chance that an example is shown as the scorer answered it, where that answer was right
 
 NOTHING: Mapping[str, str] = {}
@@ -29,8 +31,9 @@ def shots(
     pool: Sequence[Example],
     rng: random.Random,
     own: Mapping[str, str] = NOTHING,
-) -> str | None:
-    """The best candidate so far with other examples: drawn anew, or one of its own swapped, added or dropped.
+    taken: Container[str] = (),
+) -> Candidate[Any] | None:
+    """One of the best candidates with other examples: drawn anew, or one of its own swapped, added or dropped.
 
     Args:
         trajectory: all trials so far.
@@ -38,18 +41,20 @@ def shots(
         pool: examples to choose from, `PromptTask.pool`.
         rng: takes all chance.
         own: right replies of the scorer, by the id of the example: see `bootstrap`.
+        taken: keys of candidates that are not wanted either.
 
     Returns:
-        A candidate that was not tried before, as text; None where nothing is scored or no other is found.
+        A candidate that was not tried before; None where nothing is scored or no other is found.
     """
-    ranked = trajectory.ranked()
+    ranked = trajectory.ranked()[:PARENTS]
     if not ranked or not pool or not space.shots:
         return None
-    best = as_prompt(ranked[0].candidate.value if ranked[0].candidate else ranked[0].text)
     for _ in range(TRIES):
-        candidate = space.of(_varied(best, space.shots, pool, rng, own))
-        if trajectory.known(candidate.key) is None:
-            return candidate.text
+        parent = ranked[min(int(rng.expovariate(1)), len(ranked) - 1)]
+        prompt = as_prompt(parent.candidate.value if parent.candidate else parent.text)
+        candidate = space.of(_varied(prompt, space.shots, pool, rng, own))
+        if trajectory.known(candidate.key) is None and candidate.key not in taken:
+            return candidate
     return None
 
 
@@ -71,9 +76,12 @@ def _varied(best: Prompt, most: int, pool: Sequence[Example], rng: random.Random
 
 
 def _shot(example: Example, rng: random.Random, own: Mapping[str, str]) -> Shot:
-    target = example.target if isinstance(example.target, str) else example.target[0]
-    reply = own.get(example.id, "").strip()
-    return Shot(example.input.strip(), reply if reply and rng.random() < OWN else target.strip())
+    reply = own.get(example.id, "")
+    return Shot(example.input.strip(), reply if reply and rng.random() < OWN else _label(example))
+
+
+def _label(example: Example) -> str:
+    return (example.target if isinstance(example.target, str) else example.target[0]).strip()
 
 
 class _Heard(Around):
@@ -90,19 +98,36 @@ class _Heard(Around):
         return replies
 
 
-async def bootstrap(task: PromptTask, candidate: Candidate[Any], scorer: Backend) -> dict[str, str]:
-    """The scorer's right replies to the pool's examples under a candidate, by the id of the example.
+async def bootstrap(
+    task: PromptTask, candidate: Candidate[Any], scorer: Backend, pool: Sequence[Example]
+) -> tuple[dict[str, str], Usage]:
+    """The scorer's right replies to examples under a candidate that say more than the label, by the example's id.
 
-    It takes a call for each example of the pool that the candidate does not show; in a run these are on disk, and the
-    same again cost nothing.
+    It takes a call for each example, but only the first few where none of these brings anything. In a run the replies
+    are on disk, and the same again cost nothing.
+
+    Args:
+        task: asks and grades.
+        candidate: shows none of the examples.
+        scorer: the model.
+        pool: the examples.
 
     Raises:
         Unheard: not one call came through.
         BudgetSpent: the run may send no more.
     """
-    heard = _Heard(scorer)
-    outcomes, _ = await task.outcomes(candidate, task.pool, heard)
+    heard, own, usage = _Heard(scorer), dict[str, str](), Usage()
     prompt = as_prompt(candidate.value)
-    asked = {example.id: task.request(prompt, example) for example in task.pool}
-    right = [outcome.example for outcome in outcomes if outcome.score == 1]
-    return {example: text for example in right if (text := heard.replies[asked[example].prompt].strip())}
+    for part in filter(None, (pool[:FIRST], pool[FIRST:])):
+        outcomes, spent = await task.outcomes(candidate, part, heard)
+        usage += spent
+        right = [example for example, outcome in zip(part, outcomes, strict=True) if outcome.score == 1]
+        replies = {each.id: heard.replies[task.request(prompt, each).prompt].strip() for each in right}
+        own |= {each.id: replies[each.id] for each in right if _folded(replies[each.id]) != _folded(_label(each))}
+        if not own:
+            break
+    return own, usage
+
+
+def _folded(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalnum())

@@ -21,12 +21,14 @@ class Setting:
         optimizer: the model that proposes; None for algorithms that need none.
         seed: the run's seed.
         steps: how many steps the run will have; None where something else ends it.
+        scorer: the model that is instructed, for tasks that need one; None where nothing is to be asked.
     """
 
     task: Task
     optimizer: Backend | None
     seed: int
     steps: int | None = None
+    scorer: Backend | None = None
 
 
 class Searcher(ABC):

@@ -73,7 +73,9 @@ class OproSearcher(Searcher):
     async def ask(self, trajectory: Trajectory, count: int, rng: random.Random) -> list[Proposal]:
         """The proposals of all operators that take part in this step, in the operators' order."""
         setting = self._setting
-        scene = Scene(setting.task, trajectory, self._settings, self._optimizer, setting.seed, setting.steps)
+        scene = Scene(
+            setting.task, trajectory, self._settings, self._optimizer, setting.seed, setting.steps, setting.scorer
+        )
         ready = self._ready(scene)
         if not ready:
             scene = replace(scene, any_parent=True)
@@ -100,11 +102,11 @@ def operators(named: str, space: Space[Any]) -> list[Operator]:
     """
     if named == MIX:
         known: list[type[Operator]] = [find("operators", name).OPERATOR for name in names("operators")]
-        return [each() for each in known if each.kind in (None, space.kind)]
+        return [each() for each in known if not each.misfit(space)]
     found: list[Operator] = [find("operators", name.strip()).OPERATOR() for name in named.split(",")]
     for operator in found:
-        if operator.kind not in (None, space.kind):
-            raise UsageError(f"the operator {operator.name} only works on {operator.kind} candidates: take opro or mix")
+        if problem := operator.misfit(space):
+            raise UsageError(f"the operator {operator.name} {problem}")
     return found
 
 

@@ -11,6 +11,7 @@ from optiprompt.backends.base import Message, Request
 from optiprompt.candidate import Outcome, Proposal, Trial, Usage
 from optiprompt.data.examples import Example
 from optiprompt.metaprompt import template
+from optiprompt.operators._texts import with_examples
 from optiprompt.operators.base import Heard, Operator, Scene
 
 LINE = 300  # characters of an input, a target or an answer that are shown
@@ -64,7 +65,10 @@ class Prompted(Operator):
         if not found:
             problem = f"the reply holds no {'starting sentence' if scene.task.space.tag == 'Start' else 'instruction'}"
             return [Proposal(reply.text, self.name, heard.record, problem, usage=reply.usage)]
-        proposals = [Proposal(text, self.name, heard.record, usage=Usage()) for text in found]
+        proposals = [
+            with_examples(scene.task.space, scene.trajectory, Proposal(text, self.name, heard.record, usage=Usage()))
+            for text in found
+        ]
         return [replace(proposals[0], usage=reply.usage), *proposals[1:]]
 
 

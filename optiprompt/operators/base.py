@@ -4,12 +4,14 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from optiprompt.backends.base import Backend, Reply, Request
 from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import BackendError, BudgetSpent, FatalBackendError
+from optiprompt.operators._texts import bare
 from optiprompt.opro_settings import OproSettings, Style
+from optiprompt.spaces.base import Space
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
 
@@ -36,6 +38,7 @@ class Scene:
         optimizer: the model that proposes.
         seed: the run's.
         steps: how many steps the run will have; None where something else ends it.
+        scorer: the model that is instructed, for tasks that need one; None in a rehearsal.
         any_parent: also those that got nothing right are varied: there is nothing else to work on.
         refusals: why the run's budget refused a call, for each one that it did.
     """
@@ -46,6 +49,7 @@ class Scene:
     optimizer: Backend
     seed: int
     steps: int | None = None
+    scorer: Backend | None = None
     any_parent: bool = False
     refusals: list[BudgetSpent] = field(default_factory=list)
 
@@ -103,10 +107,18 @@ class Scene:
         return [Heard(reply, (key, number)) for number, reply in zip(samples, replies, strict=True)]
 
     def parents(self, most: int) -> list[Trial]:
-        """The best scored candidates, best first, but for the empty text and those that got nothing right."""
+        """The best scored candidates, best first, but for the empty text and those that got nothing right.
+
+        Where candidates show examples these are left out: each text comes once, with the best that it reached.
+        """
         bounds = None if self.any_parent else self.task.bounds
         worst = bounds[self.task.direction == "minimize"] if bounds else None
-        return [trial for trial in self.trajectory.ranked() if trial.text and trial.score != worst][:most]
+        found: dict[str | None, Trial] = {}
+        for trial in self.trajectory.ranked():
+            text = bare(self.task.space, trial)
+            if text.text and text.score != worst:
+                found.setdefault(text.key, text)
+        return list(found.values())[:most]
 
 
 class Operator(ABC):
@@ -119,6 +131,11 @@ class Operator(ABC):
 
     name: ClassVar[str]
     kind: ClassVar[str | None] = None
+
+    @classmethod
+    def misfit(cls, space: Space[Any]) -> str:
+        """Why it can never work in this space; empty where it can."""
+        return "" if cls.kind in (None, space.kind) else f"only works on {cls.kind} candidates: take opro or mix"
 
     def ready(self, scene: Scene) -> bool:
         """Whether there is something to work on."""

@@ -9,6 +9,7 @@ from optiprompt.backends.base import Request
 from optiprompt.candidate import Proposal, Usage
 from optiprompt.errors import ParseError
 from optiprompt.metaprompt import MetaPrompt
+from optiprompt.operators._texts import listed, with_examples
 from optiprompt.operators.base import Heard, Operator, Scene
 from optiprompt.spaces.base import Space
 
@@ -33,7 +34,8 @@ class Opro(Operator):
         draws = scene.settings.oversampling if request.grammar else 1
         first = (scene.trajectory.steps + 1) * scene.settings.proposals * draws
         heard = await scene.ask(request, range(first, first + count * draws))
-        return [made for each in heard for made in self._proposals(scene, each)]
+        made = [proposal for each in heard for proposal in self._proposals(scene, each)]
+        return [with_examples(scene.task.space, scene.trajectory, each) for each in made]
 
     def _request(self, scene: Scene, rng: random.Random) -> Request:
         settings, task = scene.settings, scene.task
@@ -41,7 +43,7 @@ class Opro(Operator):
         open_line = settings.aim or task.space.kind != "text"
         decoded = scene.continuing and settings.constrained and scene.optimizer.decodes
         return Request(
-            prompt=meta.build(task, scene.trajectory, scene.optimizer, scene.room, rng, scene.seed),
+            prompt=meta.build(task, listed(task, scene.trajectory), scene.optimizer, scene.room, rng, scene.seed),
             max_tokens=settings.reply_tokens,
             temperature=scene.temperature,
             stop=(("\n", "</TEXT>") if open_line else ("</TEXT>",)) if scene.continuing else (),

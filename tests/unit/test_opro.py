@@ -139,8 +139,9 @@ def test_a_run_whose_every_step_failed_is_no_success(tmp_path: Path) -> None:
 
 def test_a_fatal_error_ends_the_run_at_once_and_keeps_what_there_is(tmp_path: Path) -> None:
     optimizer: Any = Unreliable(FatalBackendError("the key was refused"))
+    algorithm = op.Opro(operators="opro")
     with pytest.raises(FatalBackendError, match="key was refused"):
-        op.optimize(make_task(), optimizer=optimizer, steps=50, run_dir=tmp_path / "run")
+        op.optimize(make_task(), optimizer=optimizer, algorithm=algorithm, steps=50, run_dir=tmp_path / "run")
     assert len(optimizer.asked) == 1
     kinds = [event.type for event in read_events(tmp_path / "run")]
     assert kinds == ["started", "proposed", "evaluated", "evaluated", "stepped", "ended"]
@@ -198,7 +199,7 @@ def test_a_list_is_continued_at_the_temperature_of_its_space(tmp_path: Path, spa
     optimizer: Any = Unreliable(None)
     task = op.FunctionTask("any", space, lambda _: 0.0)
     for given in (None, 0.3):
-        algorithm = op.Opro(style="pretrained", temperature=given)
+        algorithm = op.Opro(style="pretrained", temperature=given, operators="opro")
         op.optimize(task, optimizer=optimizer, algorithm=algorithm, steps=1, run_dir=tmp_path / str(given))
     assert [request.temperature for request in optimizer.asked] == [temperature, 0.3]
 

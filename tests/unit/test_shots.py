@@ -2,14 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from optiprompt import graders
 from optiprompt.backends.base import Message, Reply, Request
-from optiprompt.candidate import Evaluation, Proposal, Trial
+from optiprompt.candidate import Evaluation, Proposal, Trial, Usage
 from optiprompt.data import Example, Splits
-from optiprompt.shots import bootstrap, shots
-from optiprompt.spaces.prompt import Prompts
+from optiprompt.shots import NOTHING, bootstrap, shots
+from optiprompt.spaces.prompt import Prompt, Prompts
 from optiprompt.spaces.text import Text
 from optiprompt.tasks.prompt import PromptTask
 from optiprompt.trajectory import Trajectory
@@ -26,17 +26,26 @@ def tried(*scores: tuple[str, float]) -> Trajectory:
     return trajectory
 
 
+def varied(trajectory: Trajectory, seed: int, own: Mapping[str, str] = NOTHING) -> Prompt:
+    candidate = shots(trajectory, SPACE, POOL, random.Random(seed), own)
+    assert candidate is not None
+    assert isinstance(candidate.value, Prompt)
+    return candidate.value
+
+
 def test_the_best_texts_are_kept_and_the_examples_come_from_the_pool() -> None:
-    trajectory = tried(("Worse.", 0.2), ("Best.<format>Short.</format>", 0.7))
-    seen = set()
+    trajectory = tried(("Worse.", 0.2), ("Best.<format>Short.</format>", 0.7), ("Fourth.", 0.0), ("Third.", 0.1))
+    seen, texts = set(), []
     for seed in range(60):
-        prompt = SPACE.parse(shots(trajectory, SPACE, POOL, random.Random(seed)) or "")
-        assert (prompt.instruction, prompt.format) == ("Best.", "Short.")
+        prompt = varied(trajectory, seed)
+        texts.append((prompt.instruction, prompt.format))
         inputs = [shot.input for shot in prompt.shots]
         assert 1 <= len(inputs) == len(set(inputs)) <= 3
         assert {(shot.input, shot.output) for shot in prompt.shots} <= {(f"question {n}", "label") for n in range(5)}
         seen.add(len(inputs))
     assert seen == {1, 2, 3}
+    assert set(texts) == {("Best.", "Short."), ("Worse.", ""), ("Third.", "")}
+    assert texts.count(("Best.", "Short.")) > 30
 
 
 def test_a_prompt_with_examples_has_them_swapped_dropped_and_added_and_chance_comes_from_the_generator() -> None:
@@ -44,9 +53,9 @@ def test_a_prompt_with_examples_has_them_swapped_dropped_and_added_and_chance_co
     trajectory = tried((f"Best.{two}", 0.9))
     changes = set()
     for seed in range(80):
-        text = shots(trajectory, SPACE, POOL, random.Random(seed))
-        assert text == shots(trajectory, SPACE, POOL, random.Random(seed))
-        inputs = [shot.input for shot in SPACE.parse(text or "").shots]
+        prompt = varied(trajectory, seed)
+        assert prompt == varied(trajectory, seed)
+        inputs = [shot.input for shot in prompt.shots]
         kept = sum(each in ("question 0", "question 1") for each in inputs)
         changes.add((len(inputs), kept))
     assert {(1, 1), (2, 1), (3, 2), (3, 1)} <= changes  # dropped, swapped, added, drawn anew
@@ -69,11 +78,15 @@ class Capitals:
     decodes = False
     context = 10_000
 
+    def __init__(self, says: str = " Twice {} makes {}. ") -> None:
+        self.says = says
+
     async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
         message = request.prompt[-1]
         assert isinstance(message, Message)
         number = int(message.content.split()[-1])
-        return [Reply(f" Twice {number} makes {2 * number if number % 2 else 0}. ")]
+        says = self.says.format(number, 2 * number if number % 2 else 0)
+        return [Reply(says, usage=Usage(calls=1))]
 
     def count_tokens(self, text: str) -> int:
         return len(text)
@@ -86,11 +99,22 @@ def test_bootstrapped_examples_are_the_scorers_own_right_replies() -> None:
     examples = tuple(Example(f"n{n}", f"Double {n}", str(2 * n)) for n in range(1, 17))
     task = PromptTask("doubles", Splits(examples), graders.number(), start=["Think."])
     task.structure(shots=2)
-    own = asyncio.run(bootstrap(task, task.space.candidate("Think."), Capitals()))  # type: ignore[arg-type]
+    think = task.space.candidate("Think.")
+    own, usage = asyncio.run(bootstrap(task, think, Capitals(), task.pool))  # type: ignore[arg-type]
     assert own == {"n1": "Twice 1 makes 2.", "n3": "Twice 3 makes 6."}
+    assert usage.calls == 4
     outputs = set()
     for seed in range(40):
-        text = shots(tried(("Think.", 0.5)), SPACE, task.pool, random.Random(seed), own)
-        outputs |= {(shot.input, shot.output) for shot in SPACE.parse(text or "").shots}
+        candidate = shots(tried(("Think.", 0.5)), SPACE, task.pool, random.Random(seed), own)
+        outputs |= {(shot.input, shot.output) for shot in candidate.value.shots} if candidate else set()
     assert {("Double 1", "2"), ("Double 1", "Twice 1 makes 2."), ("Double 2", "4")} <= outputs
     assert ("Double 2", "Twice 2 makes 0.") not in outputs
+
+
+def test_replies_that_are_the_labels_teach_nothing_and_are_asked_for_a_few_times_only() -> None:
+    examples = tuple(Example(f"n{n}", f"Double {n}", str(2 * n)) for n in range(1, 32, 2))
+    task = PromptTask("doubles", Splits(examples), graders.number(), start=["Think."])
+    task.structure(shots=4)
+    scorer = Capitals("{1}.")
+    own, usage = asyncio.run(bootstrap(task, task.space.candidate("Think."), scorer, task.pool))  # type: ignore[arg-type]
+    assert (own, usage.calls, len(task.pool)) == ({}, 4, 8)

@@ -1,0 +1,47 @@
+"""Operators that write texts leave the examples of a prompt alone: they do not show them, and keep the best ones."""
+
+from dataclasses import replace
+from typing import Any
+
+from optiprompt.candidate import Proposal, Trial
+from optiprompt.errors import ParseError
+from optiprompt.spaces.base import Space
+from optiprompt.spaces.prompt import Prompts, as_prompt
+from optiprompt.tasks.base import Task
+from optiprompt.trajectory import Trajectory
+
+
+def bare(space: Space[Any], trial: Trial) -> Trial:
+    """The trial with the texts of its prompt alone."""
+    if not _shows(space) or trial.candidate is None:
+        return trial
+    return replace(trial, candidate=space.of(replace(as_prompt(trial.candidate.value), shots=())))
+
+
+def listed(task: Task, trajectory: Trajectory) -> Trajectory:
+    """The trajectory as a list of texts: each without examples, and with the best that it reached with any."""
+    if not _shows(task.space):
+        return trajectory
+    best: dict[str | None, Trial] = {}
+    for trial in (*trajectory.ranked(), *trajectory.pruned):
+        best.setdefault((text := bare(task.space, trial)).key, text)
+    view = Trajectory(task.direction, task.tradeoff, task.worth)
+    view.add_step([*best.values(), *trajectory.rejected])
+    return view
+
+
+def with_examples(space: Space[Any], trajectory: Trajectory, proposal: Proposal) -> Proposal:
+    """A written proposal with the examples of the best candidate, where it has none of its own."""
+    best = trajectory.best
+    if not _shows(space) or proposal.problem or best is None or best.candidate is None:
+        return proposal
+    try:
+        prompt = as_prompt(space.parse(proposal.text))
+    except ParseError:
+        return proposal
+    shots = prompt.shots or as_prompt(best.candidate.value).shots
+    return replace(proposal, text=space.render(replace(prompt, shots=shots)))
+
+
+def _shows(space: Space[Any]) -> bool:
+    return isinstance(space, Prompts) and space.shots > 0
