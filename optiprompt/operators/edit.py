@@ -1,13 +1,13 @@
 """Small edits of an instruction without a model: a sentence less, or one more (GrIPS: Prasad et al., arXiv 2203.07281).
 
-What small models lack is often only a word on the form of the answer, which no model needs to be asked for.
+What an instruction lacks is often only a word on the form of the answer, which no model needs to be asked for.
 """
 
 import random
 import re
 from collections.abc import Iterator
 
-from optiprompt.candidate import Proposal
+from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import ParseError
 from optiprompt.operators.base import Operator, Scene
 from optiprompt.spaces.prompt import Prompts
@@ -25,7 +25,10 @@ SENTENCES = (
 
 
 class Edit(Operator):
-    """Takes a sentence out of one of the best candidates, or adds one on the form of the answer or on care."""
+    """Takes a sentence out of one of the best candidates, or adds one on the form of the answer or on care.
+
+    While nothing is right, what the model wrote may lack no more than the form, and is edited too.
+    """
 
     name = "edit"
     kind = "text"
@@ -43,9 +46,17 @@ class Edit(Operator):
         return [Proposal(text, self.name) for text in edits[:count]]
 
 
+def _parents(scene: Scene) -> list[Trial]:
+    best = scene.parents(PARENTS)
+    if best:
+        return best
+    written = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
+    return [trial for trial in written if trial.text and trial.proposal.source != "start"]
+
+
 def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     seen = set[str]()
-    for parent in scene.parents(PARENTS):
+    for parent in _parents(scene):
         sentences = re.split(r"(?<=[.!?])\s+", parent.text.strip())
         said = parent.text.casefold()
         texts = [f"{parent.text.strip().rstrip('.:')}. {each}" for each in SENTENCES if each.casefold() not in said]

@@ -133,3 +133,18 @@ def test_edits_add_a_sentence_to_a_good_candidate_or_drop_one_and_ask_nobody(tmp
     # Only what got something right is edited; longer ones come from those, and may be cut again.
     assert all(GOOD[:-1] in trial.text for trial in made)
     assert len({trial.key for trial in made}) == 6
+
+
+def test_while_nothing_is_right_what_the_model_wrote_is_edited_and_not_the_start(tmp_path: Path) -> None:
+    optimizer = Asked({".": "<INS>Name a fruit.</INS>"})
+    task = op.PromptTask(
+        "opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), start=["Answer."], description="A model answers."
+    )
+    scoring = op.Scoring(racing=None, cache=False)
+    algorithm = op.Opro(operators="induce,edit", proposals=2)
+    result = op.optimize(
+        task, optimizer=optimizer, scorer=scorer(), algorithm=algorithm, steps=4, run_dir=tmp_path, scoring=scoring
+    )
+    made = [trial.text for trial in result.trajectory if trial.proposal.source == "edit"]
+    assert made
+    assert all(text.startswith("Name a fruit. ") for text in made)
