@@ -14,6 +14,7 @@ from optiprompt.metaprompt import template
 from optiprompt.operators._texts import with_examples
 from optiprompt.operators.base import Heard, Operator, Scene
 
+WARMTH = 0.7  # of the usual temperature in a chat: each prompt is another one, and small models go astray at 1
 LINE = 300  # characters of an input, a target or an answer that are shown
 
 
@@ -48,7 +49,7 @@ class Prompted(Operator):
         return Request(
             prompt=text if scene.continuing else (Message("user", text),),
             max_tokens=scene.settings.reply_tokens,
-            temperature=scene.temperature,
+            temperature=scene.temperature * (1 if scene.continuing else WARMTH),
             stop=("\n\n",) if scene.continuing else (),
             seed=scene.seed,
         )

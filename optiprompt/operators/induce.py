@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from optiprompt.operators._prompted import Prompted, failures, pair
 from optiprompt.operators.base import Scene
 
-PAIRS = 6
+PAIRS = 8
 
 
 class Induce(Prompted):
