@@ -1,6 +1,6 @@
 """Of more proposals than can be evaluated, those that are worth it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,11 +32,41 @@ def chosen(scene: Scene, proposals: Sequence[Proposal], wanted: int, taken: set[
     best = sorted(sorted(range(len(places)), key=lambda each: -promise[each])[:wanted]) if promise else range(wanted)
     kept = {places[each] for each in best if each < len(places)}
     taken |= {key for key, place in unseen.items() if place in kept}
-    last = max(kept) if len(kept) == wanted else len(proposals) - 1
+    last = max(kept) if kept and len(kept) == wanted else len(proposals) - 1
     left_out = set(places) - kept
     result = [proposal for place, proposal in enumerate(proposals[: last + 1]) if place not in left_out]
     rest = sum((each.usage for place, each in enumerate(proposals) if place > last or place in left_out), Usage())
     return [replace(result[0], usage=result[0].usage + rest), *result[1:]] if result else []
+
+
+def quotas(scene: Scene, dealt: Mapping[str, int], made: Mapping[str, Sequence[Proposal]]) -> dict[str, int]:
+    """How many new candidates each operator has in the step.
+
+    With a predictor each has one, and the others are the most promising of all; else as many as it was dealt.
+
+    Args:
+        scene: of the step.
+        dealt: by operator, how many it was asked for.
+        made: by operator, its proposals.
+    """
+    unseen: dict[str, tuple[str, Candidate[Any]]] = {}
+    for name, proposals in made.items():
+        for candidate in (_candidate(scene, proposal) for proposal in proposals):
+            if candidate and scene.trajectory.known(candidate.key) is None:
+                unseen.setdefault(candidate.key, (name, candidate))
+    names = [name for name, _ in unseen.values()]
+    promise = _promise(scene, [candidate for _, candidate in unseen.values()])
+    if not promise:
+        return dict(dealt)
+    result = {name: int(name in names) for name in dealt}
+    best = sorted(range(len(names)), key=lambda place: -promise[place])
+    # The best of each operator is the one that it has in any case.
+    first = {name: next(place for place in best if names[place] == name) for name in set(names)}
+    for place in [place for place in best if place != first[names[place]]][
+        : sum(dealt.values()) - sum(result.values())
+    ]:
+        result[names[place]] += 1
+    return result
 
 
 def _candidate(scene: Scene, proposal: Proposal) -> Candidate[Any] | None:

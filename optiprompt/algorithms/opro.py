@@ -13,7 +13,7 @@ from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import UsageError
 from optiprompt.operators.base import Operator, Scene
 from optiprompt.opro_settings import OproSettings
-from optiprompt.oversampling import chosen
+from optiprompt.oversampling import chosen, quotas
 from optiprompt.plugins import find, names
 from optiprompt.spaces.base import Space
 from optiprompt.trajectory import Trajectory
@@ -87,8 +87,9 @@ class OproSearcher(Searcher):
         made, keys = await asyncio.gather(*works), set[str]()
         if scene.refusals and not any(made):
             raise scene.refusals[0]
-        shares = zip(dealt.values(), made, strict=True)
-        return [each for share, drawn in shares for each in chosen(scene, drawn, share, keys)]
+        drawn = dict(zip(dealt, made, strict=True))
+        wanted = quotas(scene, dealt, drawn)
+        return [each for name in dealt for each in chosen(scene, drawn[name], wanted[name], keys)]
 
     def _ready(self, scene: Scene) -> list[str]:
         return [name for name, operator in self._operators.items() if operator.ready(scene)]

@@ -14,8 +14,8 @@ from optiprompt.spaces.prompt import Prompts
 
 PARENTS = 3
 SENTENCES = (
-    "Write only the answer.",
-    "Give the answer alone, without any explanation.",
+    "Answer with the output only.",
+    "Write only the answer, without any explanation.",
     "Answer in one word.",
     "Answer in lower case.",
     "Do not repeat the input.",
