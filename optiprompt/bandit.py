@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optiprompt.candidate import Direction, Trial
+from optiprompt.front import Point, Tradeoff, dominates
 
 LEAST = 0.3  # of an even share: what an operator keeps however badly it does
 FORGETTING = 0.9  # a step: what helps changes as the search goes on
@@ -41,52 +42,61 @@ class Bandit:
     Attributes:
         names: of the operators, in their order.
         direction: whether a higher or a lower score is better.
-        paid: scoring takes model calls, so that calls are what an operator costs, those of its proposals included;
-            else evaluations are, and a duplicate or an invalid proposal costs next to nothing.
+        paid: scoring takes model calls, so that replies are what an operator costs, those of its proposals included,
+            whether they were paid in this run or came from the cache; else evaluations are, and a duplicate or an
+            invalid proposal costs next to nothing.
+        tradeoff: of a Pareto search, in which a candidate is as good as few others are better in all.
     """
 
     names: Sequence[str]
     direction: Direction
     paid: bool = False
+    tradeoff: Tradeoff | None = None
     arms: dict[str, Arm] = field(default_factory=dict)
-    scores: list[float] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.arms = {name: Arm() for name in self.names}
 
     def tell(self, trials: Iterable[Trial]) -> None:
         """Learn what became of a step's proposals."""
-        trials = list(trials)
+        trials, heard = list(trials), set[tuple[str, int]]()
         for arm in self.arms.values():
             arm.gained *= FORGETTING
             arm.spent *= FORGETTING
         for trial in trials:
+            reply = trial.proposal.reply
             if trial.proposal.source in self.arms:
                 mine = self.arms[trial.proposal.source]
                 mine.proposals += 1
                 mine.gained += self._worth(trial)
-                mine.spent += self._cost(trial)
+                # A reply may hold several proposals.
+                mine.spent += self._cost(trial, asked=trial.proposal.failed or bool(reply and reply not in heard))
+            if reply:
+                heard.add(reply)
         # Only now: what a step's proposals are worth does not depend on their order.
-        self.scores += [self._good(trial) for trial in trials if trial.ok and not trial.duplicate]
+        self.points += [self._point(trial) for trial in trials if trial.ok and not trial.duplicate]
 
-    def _good(self, trial: Trial) -> float:
-        return trial.score if self.direction == "maximize" else -trial.score
+    def _point(self, trial: Trial) -> Point:
+        if self.tradeoff:
+            return self.tradeoff.point(trial)
+        return (-trial.score if self.direction == "maximize" else trial.score, 0.0)
 
     def _worth(self, trial: Trial) -> float:
         """1 for a new best, less for a place among the best tenth, quarter, half; nothing for all else."""
         if trial.duplicate or not trial.ok:
             return 0.0
-        score = self._good(trial)
-        above = sum(other >= score for other in self.scores)
+        point = self._point(trial)
+        above = sum(other == point or dominates(other, point) for other in self.points)
         if not above:
             return 1.0
-        share = above / len(self.scores)
+        share = above / len(self.points)
         return 0.5 if share <= 0.1 else 0.25 if share <= 0.25 else 0.1 if share <= 0.5 else 0.0
 
-    def _cost(self, trial: Trial) -> float:
+    def _cost(self, trial: Trial, asked: bool) -> float:
         evaluated = not trial.duplicate and trial.evaluation.status != "invalid"
         if self.paid:
-            return float(trial.proposal.usage.calls + (trial.evaluation.usage.calls if evaluated else 0))
+            return float(asked + (len(trial.evaluation.outcomes) if evaluated else 0))
         return 1.0 if evaluated else UNEVALUATED
 
     def shares(self, ready: Sequence[str]) -> dict[str, float]:

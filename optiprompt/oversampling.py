@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from optiprompt.candidate import Candidate, Proposal, Usage
 from optiprompt.errors import ParseError
@@ -10,63 +10,65 @@ from optiprompt.operators.base import Scene
 from optiprompt.predictor import FEWEST, MOST, improvements
 
 
-def chosen(scene: Scene, proposals: Sequence[Proposal], wanted: int, taken: set[str]) -> list[Proposal]:
-    """Proposals with `wanted` new candidates, in their order.
+class _Fresh(NamedTuple):
+    """A candidate that was not seen before, by whom it is proposed and where in that operator's list."""
 
-    With a predictor the most promising ones, else the first. Duplicates and failures before the last of them come
-    along, and what the replies left out took is counted with the first.
-
-    Args:
-        scene: of the step.
-        proposals: of one operator.
-        wanted: how many new candidates.
-        taken: keys of the candidates that other operators propose in this step; those of the chosen ones are added.
-    """
-    candidates = [_candidate(scene, proposal) for proposal in proposals]
-    unseen: dict[str, int] = {}
-    for place, candidate in enumerate(candidates):
-        if candidate and candidate.key not in taken and scene.trajectory.known(candidate.key) is None:
-            unseen.setdefault(candidate.key, place)
-    places = list(unseen.values())
-    promise = _promise(scene, [candidate for place in places if (candidate := candidates[place])])
-    best = sorted(sorted(range(len(places)), key=lambda each: -promise[each])[:wanted]) if promise else range(wanted)
-    kept = {places[each] for each in best if each < len(places)}
-    taken |= {key for key, place in unseen.items() if place in kept}
-    last = max(kept) if kept and len(kept) == wanted else len(proposals) - 1
-    left_out = set(places) - kept
-    result = [proposal for place, proposal in enumerate(proposals[: last + 1]) if place not in left_out]
-    rest = sum((each.usage for place, each in enumerate(proposals) if place > last or place in left_out), Usage())
-    return [replace(result[0], usage=result[0].usage + rest), *result[1:]] if result else []
+    operator: str
+    place: int
+    candidate: Candidate[Any]
 
 
-def quotas(scene: Scene, dealt: Mapping[str, int], made: Mapping[str, Sequence[Proposal]]) -> dict[str, int]:
-    """How many new candidates each operator has in the step.
+def chosen(scene: Scene, dealt: Mapping[str, int], made: Mapping[str, Sequence[Proposal]]) -> list[Proposal]:
+    """Proposals with as many new candidates as were dealt, in the operators' order, then theirs.
 
-    With a predictor each has one, and the others are the most promising of all; else as many as it was dealt.
+    With a predictor each operator has its most promising one, and the others are the most promising of all; else each
+    has as many as it was dealt, the first ones. Duplicates and failures before the last of them come along, and what
+    the replies left out took is counted with the first.
 
     Args:
         scene: of the step.
-        dealt: by operator, how many it was asked for.
+        dealt: by operator, how many new candidates it was asked for.
         made: by operator, its proposals.
     """
-    unseen: dict[str, tuple[str, Candidate[Any]]] = {}
+    unseen: dict[str, _Fresh] = {}
+    keys: dict[tuple[str, int], str] = {}
     for name, proposals in made.items():
-        for candidate in (_candidate(scene, proposal) for proposal in proposals):
+        for place, proposal in enumerate(proposals):
+            candidate = _candidate(scene, proposal)
             if candidate and scene.trajectory.known(candidate.key) is None:
-                unseen.setdefault(candidate.key, (name, candidate))
-    names = [name for name, _ in unseen.values()]
-    promise = _promise(scene, [candidate for _, candidate in unseen.values()])
-    if not promise:
-        return dict(dealt)
-    result = {name: int(name in names) for name in dealt}
-    best = sorted(range(len(names)), key=lambda place: -promise[place])
-    # The best of each operator is the one that it has in any case.
-    first = {name: next(place for place in best if names[place] == name) for name in set(names)}
-    for place in [place for place in best if place != first[names[place]]][
-        : sum(dealt.values()) - sum(result.values())
-    ]:
-        result[names[place]] += 1
+                unseen.setdefault(candidate.key, _Fresh(name, place, candidate))
+                keys[name, place] = candidate.key
+    fresh = list(unseen.values())
+    promise = _promise(scene, [each.candidate for each in fresh])
+    taken = _best(fresh, promise, dealt) if promise else _first(fresh, dealt)
+    chosen_keys = {each.candidate.key for each in taken}
+    result = []
+    for name, proposals in made.items():
+        kept = {each.place for each in taken if each.operator == name}
+        full = len(taken) == sum(dealt.values()) if promise else len(kept) == dealt[name]
+        others = {place for (by, place), key in keys.items() if by == name and key not in chosen_keys}
+        result += _cut(proposals, kept, others, full)
     return result
+
+
+def _first(fresh: Sequence[_Fresh], dealt: Mapping[str, int]) -> list[_Fresh]:
+    return [each for name, count in dealt.items() for each in [own for own in fresh if own.operator == name][:count]]
+
+
+def _best(fresh: Sequence[_Fresh], promise: Sequence[float], dealt: Mapping[str, int]) -> list[_Fresh]:
+    order = [fresh[place] for place in sorted(range(len(fresh)), key=lambda place: -promise[place])]
+    first = {name: next((each for each in order if each.operator == name), None) for name in dealt}
+    taken = [each for each in first.values() if each]
+    return taken + [each for each in order if each not in taken][: sum(dealt.values()) - len(taken)]
+
+
+def _cut(proposals: Sequence[Proposal], kept: set[int], others: set[int], full: bool) -> list[Proposal]:
+    """The kept ones with the duplicates and failures before the last of them; all of these where too few are new."""
+    last = max(kept) if kept and full else len(proposals) - 1
+    result = [proposal for place, proposal in enumerate(proposals[: last + 1]) if place not in others]
+    left_out = [each for place, each in enumerate(proposals) if place > last or place in others]
+    rest = sum((each.usage for each in left_out), Usage())
+    return [replace(result[0], usage=result[0].usage + rest), *result[1:]] if result else []
 
 
 def _candidate(scene: Scene, proposal: Proposal) -> Candidate[Any] | None:

@@ -13,7 +13,7 @@ from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import UsageError
 from optiprompt.operators.base import Operator, Scene
 from optiprompt.opro_settings import OproSettings
-from optiprompt.oversampling import chosen, quotas
+from optiprompt.oversampling import chosen
 from optiprompt.plugins import find, names
 from optiprompt.spaces.base import Space
 from optiprompt.trajectory import Trajectory
@@ -60,7 +60,8 @@ class OproSearcher(Searcher):
         self._setting = setting
         self._optimizer = optimizer
         self._operators = {each.name: each for each in operators(settings.operators, setting.task.space)}
-        self._bandit = Bandit(tuple(self._operators), setting.task.direction, paid=setting.task.needs_scorer)
+        task = setting.task
+        self._bandit = Bandit(tuple(self._operators), task.direction, task.needs_scorer, task.tradeoff)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """The bandit learns."""
@@ -84,12 +85,10 @@ class OproSearcher(Searcher):
         # Each has a generator of its own: what one draws does not depend on what another did.
         chances = {name: random.Random(rng.random()) for name in dealt} if len(self._operators) > 1 else {}
         works = [self._operators[name].propose(scene, share, chances.get(name, rng)) for name, share in dealt.items()]
-        made, keys = await asyncio.gather(*works), set[str]()
-        if scene.refusals and not any(made):
+        made = dict(zip(dealt, await asyncio.gather(*works), strict=True))
+        if scene.refusals and not any(made.values()):
             raise scene.refusals[0]
-        drawn = dict(zip(dealt, made, strict=True))
-        wanted = quotas(scene, dealt, drawn)
-        return [each for name in dealt for each in chosen(scene, drawn[name], wanted[name], keys)]
+        return chosen(scene, dealt, made)
 
     def _ready(self, scene: Scene) -> list[str]:
         return [name for name, operator in self._operators.items() if operator.ready(scene)]

@@ -2,19 +2,22 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from optiprompt.bandit import LEAST, Bandit
-from optiprompt.candidate import Candidate, Evaluation, Proposal, Trial, Usage
+from optiprompt.candidate import Candidate, Evaluation, Outcome, Proposal, Trial, Usage
+from optiprompt.front import Tradeoff
 
 NAMES = ("a", "b", "c", "d")
 
 
-def trial(source: str, score: float | None, calls: int = 1, duplicate: bool = False) -> Trial:
+def trial(source: str, score: float | None, answers: int = 1, duplicate: bool = False, place: int = 0) -> Trial:
     text = f"{source} {score}"
-    evaluation = Evaluation("ok", score) if score is not None else Evaluation.invalid("no")
-    proposal = Proposal(text, source, usage=Usage(calls=calls))
+    outcomes = tuple(Outcome(str(number), score) for number in range(answers))
+    evaluation = Evaluation("ok", score, outcomes=outcomes) if score is not None else Evaluation.invalid("no")
+    proposal = Proposal(text, source, (text, place))
     candidate = Candidate(text, text, text) if score is not None else None
     return Trial(proposal, candidate, evaluation, step=1, duplicate=duplicate)
 
@@ -42,7 +45,7 @@ def test_an_operator_that_finds_new_bests_gets_more_and_none_is_starved(directio
 def test_of_two_that_help_alike_the_cheaper_gets_more() -> None:
     bandit = Bandit(("a", "b"), "maximize", paid=True)
     for step in range(10):
-        bandit.tell([trial("a", step / 10, calls=1), trial("b", step / 10, calls=5)])
+        bandit.tell([trial("a", step / 10, answers=1), trial("b", step / 10, answers=5)])
     assert bandit.shares(["a", "b"])["a"] > 0.6
 
 
@@ -85,3 +88,28 @@ def test_the_state_says_what_each_operator_brought() -> None:
     bandit.tell([trial("a", 0.5), trial("start", 0.1)])
     assert bandit.state()["a"]["proposals"] == 1
     assert bandit.state()["b"] == {"proposals": 0, "gained": 0, "spent": 0, "share": bandit.state()["b"]["share"]}
+
+
+def test_a_reply_from_the_cache_weighs_like_a_paid_one_and_one_with_several_proposals_counts_once() -> None:
+    alone, cached, several = (Bandit(("a", "b"), "maximize", paid=True) for _ in range(3))
+    alone.tell([trial("a", 0.5)])
+    paid = trial("a", 0.5)
+    cached.tell([replace(paid, proposal=replace(paid.proposal, usage=Usage(cached=1)))])
+    assert cached.state() == alone.state()
+    second = replace(trial("a", None), proposal=replace(trial("a", None).proposal, reply=paid.proposal.reply))
+    several.tell([paid, second])
+    assert several.arms["a"].spent == alone.arms["a"].spent
+    assert several.arms["a"].proposals == 2
+
+
+def test_in_a_pareto_search_what_no_other_dominates_is_worth_as_much_as_a_better_score() -> None:
+    def costly(source: str, score: float, cost: float) -> Trial:
+        found = trial(source, score)
+        return replace(found, evaluation=replace(found.evaluation, metrics={"parameters": cost}))
+
+    bandit = Bandit(("a", "b"), "maximize", tradeoff=Tradeoff("maximize", "parameters"))
+    bandit.tell([costly("start", 0.9, 10)])
+    bandit.tell([costly("a", 0.89, 1), costly("b", 0.91, 50)])
+    assert bandit.arms["a"].gained == bandit.arms["b"].gained == 1
+    bandit.tell([costly("a", 0.88, 60), costly("b", 0.5, 0.5)])
+    assert bandit.arms["a"].gained < bandit.arms["b"].gained
