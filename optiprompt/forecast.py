@@ -29,6 +29,7 @@ from optiprompt.trajectory import Trajectory
 
 REHEARSED = 25  # steps; the meta-prompt has its full length by then, and further steps are like the last
 RACED = 0.6  # see benchmarks/racing.py
+SPARED = 0.35  # where calls are few
 LONGEST = 10_000  # steps of a run that only tokens, money or time end
 
 
@@ -201,8 +202,10 @@ class _Rehearsal:
     @property
     def _raced(self) -> float:
         """The share of its examples that a new candidate is scored on."""
-        races = self._search.scoring.racing and self._task.examples and self._task.by == "mean"
-        return RACED if races else 1.0
+        racing = self._search.racing
+        if racing is None or not self._task.examples or self._task.by != "mean":
+            return 1.0
+        return SPARED if racing != self._search.scoring.racing else RACED
 
     def _candidates(self, trajectory: Trajectory, like: Sequence[Candidate[Any]]) -> Iterator[Candidate[Any]]:
         """New candidates: random ones where the space can draw them, else made up."""
@@ -226,7 +229,7 @@ class _Rehearsal:
         if self._scorer is not None:
             yield from (each.lengths() for each in self._scorer.members)
         if self._raced < 1:
-            yield f"racing leaves {RACED:.0%} of the scorer's calls for new candidates, as in benchmarks/racing.py"
+            yield f"racing leaves {self._raced:.0%} of the scorer's calls for new candidates"
         budget = self._search.budget
         if unforeseen := [name for name in ("patience", "target", "minutes") if getattr(budget, name) is not None]:
             yield f"what is not foreseen does not end the run before: {', '.join(unforeseen)}"

@@ -5,7 +5,6 @@ trajectory from the events, and a step that was under way is finished without pr
 """
 
 import asyncio
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,8 @@ from optiprompt.store import Run
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
 from optiprompt.transfer import Transfer, conclude
+
+USUAL_STEPS = 20  # where the budget names none
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Search:
         racing = self.scoring.racing
         if racing is None or not limits:
             return racing
-        steps = math.inf if self.budget.steps is None else self.budget.steps
+        steps = USUAL_STEPS if self.budget.steps is None else self.budget.steps
         proposals = steps * int(vars(self.algorithm).get("proposals", 1))
         known = [each for each in (self.budget.optimizer_calls, self.budget.evaluations) if each is not None]
         return fitted(racing, min(limits) / max(1, min([proposals, *known])), len(self.task.examples))

@@ -257,10 +257,10 @@ def request(
     return meter.request(backend, prompt_tokens, longest, replies)
 
 
-def spent() -> str | None:
-    """Why the current run may send the scorer no request any more; None while it may, and outside a run."""
+def spent(role: Role = "scorer") -> str | None:
+    """Why the current run may send no request in that role any more; None while it may, and outside a run."""
     meter = current()
-    return meter.spent() if meter is not None else None
+    return meter.spent(role) if meter is not None else None
 
 
 def affordable() -> float:

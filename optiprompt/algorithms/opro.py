@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from optiprompt import meter
 from optiprompt.algorithms.base import Algorithm, Searcher, Setting
 from optiprompt.backends.base import Backend
 from optiprompt.bandit import Bandit
@@ -91,7 +92,10 @@ class OproSearcher(Searcher):
         return chosen(scene, dealt, made)
 
     def _ready(self, scene: Scene) -> list[str]:
-        return [name for name, operator in self._operators.items() if operator.ready(scene)]
+        """Those that have something to work on; once the optimizer's calls are spent the others go on without it."""
+        ready = [name for name, operator in self._operators.items() if operator.ready(scene)]
+        alone = [name for name in ready if not self._operators[name].asks]
+        return alone if alone and meter.spent("optimizer") else ready
 
 
 def operators(named: str, space: Space[Any]) -> list[Operator]:

@@ -127,10 +127,12 @@ class Operator(ABC):
     Attributes:
         name: as the command line calls it; the `source` of its proposals.
         kind: of the spaces it can work in: `text` or `structured`; None for all.
+        asks: it asks the optimizer, and so ends with the optimizer's calls.
     """
 
     name: ClassVar[str]
     kind: ClassVar[str | None] = None
+    asks: ClassVar[bool] = True
 
     @classmethod
     def misfit(cls, space: Space[Any]) -> str:

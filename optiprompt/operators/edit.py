@@ -32,6 +32,7 @@ class Edit(Operator):
 
     name = "edit"
     kind = "text"
+    asks = False
 
     def ready(self, scene: Scene) -> bool:
         """There is a whole instruction to edit: no starting sentence, and no prompt of several parts."""

@@ -18,6 +18,7 @@ class Neighbour(Operator):
 
     name = "neighbour"
     kind = "structured"
+    asks = False
 
     def ready(self, scene: Scene) -> bool:
         """There is a parent, and the space knows small changes."""

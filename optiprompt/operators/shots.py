@@ -25,6 +25,7 @@ class Shots(Operator):
 
     name = "shots"
     kind = "text"
+    asks = False
 
     @classmethod
     def misfit(cls, space: Space[Any]) -> str:

@@ -148,3 +148,22 @@ def test_while_nothing_is_right_what_the_model_wrote_is_edited_and_not_the_start
     made = [trial.text for trial in result.trajectory if trial.proposal.source == "edit"]
     assert made
     assert all(text.startswith("Name a fruit. ") for text in made)
+
+
+def test_once_the_optimizers_calls_are_spent_what_needs_none_goes_on(tmp_path: Path) -> None:
+    task = op.PromptTask(
+        "opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), start=[GOOD], description="A model answers."
+    )
+    result = op.optimize(
+        task,
+        optimizer=Asked({".": "<INS>Name the opposite.</INS>"}),
+        scorer=scorer(),
+        algorithm=op.Opro(operators="induce,edit", proposals=2),
+        budget=op.Budget(optimizer_calls=2, scorer_calls=200),
+        scoring=op.Scoring(racing=None, cache=False),
+        run_dir=tmp_path,
+    )
+    sources = [trial.proposal.source for trial in result.trajectory]
+    assert sources.count("induce") == 1
+    assert sources.count("edit") > 8
+    assert result.calls_by_role["optimizer"] == 2
