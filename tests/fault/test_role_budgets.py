@@ -109,7 +109,8 @@ def test_no_role_sends_one_request_over_also_when_the_run_is_resumed(
         before = (tmp_path / "run" / "events.jsonl").read_bytes()
         search(server, tmp_path / "run", budget, models=models, operators="mix")
         assert seen(server) == counted
-        assert (tmp_path / "run" / "events.jsonl").read_bytes() == before, "nothing to do is nothing done"
+        if FAULTS[faults] is None:  # else the end may have been cut, and what came in meanwhile is used now
+            assert (tmp_path / "run" / "events.jsonl").read_bytes() == before, "nothing to do is nothing done"
 
 
 @pytest.mark.parametrize(
