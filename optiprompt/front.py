@@ -16,6 +16,11 @@ from optiprompt.candidate import Direction, Evaluation
 Point = tuple[float, float]
 
 
+def show_cost(cost: float) -> str:
+    """A cost, or a limit on it, for people and for the optimizer: `1,234,567`, `0.31462`."""
+    return f"{cost:,.0f}" if abs(cost) >= 1e5 else f"{cost:,.6g}"
+
+
 def dominates(a: Point, b: Point) -> bool:
     """Whether a is at least as good as b in both, and better in one."""
     return a != b and a[0] <= b[0] and a[1] <= b[1]

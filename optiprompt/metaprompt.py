@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from optiprompt.backends.base import Backend, Message
 from optiprompt.candidate import Trial
 from optiprompt.exemplars import select
+from optiprompt.front import show_cost
 from optiprompt.opro_settings import OproSettings, Style
 from optiprompt.resources import shipped
 from optiprompt.tasks.base import Task
@@ -103,7 +104,8 @@ class MetaPrompt:
         if trajectory.tradeoff:
             best = sorted(best, key=lambda trial: trial.score, reverse=task.direction == "maximize")
         figure, aim = _figures(task, trajectory, best, self._shows(task, best), shuffle)
-        rejected = [trial for trial in trajectory.rejected if not trial.proposal.failed]
+        # Each text once, newest first: a model that repeats itself is shown others too.
+        rejected = {trial.text: trial for trial in trajectory.rejected[::-1] if not trial.proposal.failed}
         return {
             "description": f"{task.description.strip()} {task.rules}".strip(),
             "pareto": task.pareto,
@@ -121,7 +123,7 @@ class MetaPrompt:
             ],
             "rejected": [
                 {"text": textwrap.shorten(trial.text, REJECTED_CHARS), "reason": trial.evaluation.reason}
-                for trial in rejected[len(rejected) - min(self.settings.rejected, len(rejected)) :]
+                for trial in list(rejected.values())[: self.settings.rejected][::-1]
             ],
             "exemplars": exemplars,
             # What continues structured candidates has no mark of its own to be found by: there the list stays open.
@@ -161,7 +163,7 @@ def _figures(
     name, members = task.pareto or "", {trial.key for trial in front.members}
 
     def figure(trial: Trial, better: float = 0.0) -> str:
-        cost = f"{name} {trial.evaluation.metrics[name]:.4g}"
+        cost = f"{name} {show_cost(trial.evaluation.metrics[name])}"
         return f"{score(trial.score + better)}, {cost}{' (front)' if trial.key in members else ''}"
 
     shown = [trial for trial in best if trial.key in members] or best

@@ -12,7 +12,7 @@ from benchmarks.architectures._pool import run_all
 from benchmarks.architectures._rows import Arm, arms, rows_of, show
 from benchmarks.architectures._searches import CHAT_CONTROL, CONTROL, Finished, Job
 from optiprompt.errors import OptipromptError
-from optiprompt.tasks.loader import field_names
+from optiprompt.tasks.loader import field_names, load_task
 
 QUICK = tuple(f"nasbench201/{name}" for name in ("cifar10", "cifar100", "imagenet16"))
 QUICK += tuple(f"nasbenchgraph/{name}" for name in ("cora", "pubmed", "arxiv", "photo"))
@@ -35,7 +35,7 @@ def main(
 ) -> None:
     """Search with all algorithms on all tasks, keep the rows, and print the tables."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the workers end with this process
-    names = _listed(tasks) or (FULL if full else QUICK)
+    names = tuple(dict.fromkeys(map(_full_name, _listed(tasks)))) or (FULL if full else QUICK)
     count = seeds or (FULL_SEEDS if full else SEEDS)
     # Also makes sure that all of them can be read, before anything runs.
     measured = {name: Job(name, "random", None, False, 1, 0).plan().search().task.measured for name in names}
@@ -60,6 +60,13 @@ def main(
 
 def _listed(names: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in names.split(",") if each.strip())
+
+
+def _full_name(name: str) -> str:
+    """With the data set that is meant where none is named: `nasbench201` is `nasbench201/cifar10`."""
+    benchmark, colon, most = name.partition(":")
+    task = load_task(benchmark).name
+    return f"{task}{colon}{most}" if task.startswith(f"{benchmark}/") else name
 
 
 def _turn(job: Job) -> tuple[int, int]:

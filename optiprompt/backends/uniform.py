@@ -61,7 +61,11 @@ class UniformBackend:
                 return text
             case Arrangement(first=first, others=others, between=between):
                 return f" {between.join([first, *rng.sample(others, len(others))])}"
-        raise FatalBackendError("uniform only draws inside a grammar of words: take a task of cells, numbers or tours")
+        raise FatalBackendError(
+            "uniform only draws inside a grammar of words: take a task of cells, numbers, choices or tours, leave out "
+            "--preset reference and --style chat, and give the numbers of choices larger steps where they have more "
+            "than 20,000 values together"
+        )
 
     def count_tokens(self, text: str) -> int:
         """How many tokens the text has, roughly."""

@@ -8,7 +8,7 @@ from typing import Any
 from optiprompt.api import Result
 from optiprompt.errors import RunError
 from optiprompt.events import Ended, Evaluated, Event, HeldOut, Selected, Started, Stepped
-from optiprompt.front import Front, Tradeoff
+from optiprompt.front import Front, Tradeoff, show_cost
 from optiprompt.resources import SWEEP
 from optiprompt.store import in_use, read_events
 
@@ -62,7 +62,7 @@ class Best:
     def lines(self) -> list[str]:
         """The front for people: score, cost and candidate a line."""
         members = self.front.members if self.front else ()
-        return [f"{_score(each):.4g}  {self.pareto} {self._cost(each):.4g}  {each.text}" for each in members]
+        return [f"{_score(each):.4g}  {self.pareto} {show_cost(self._cost(each))}  {each.text}" for each in members]
 
     def _cost(self, event: Evaluated) -> float:
         return event.evaluation.metrics[self.pareto]
@@ -129,7 +129,8 @@ def show(result: Result) -> None:
         if best.front:
             score, cost = best.front.reference
             print(f"front: {len(best.front.members)} candidates", *best.lines(), sep="\n")
-            print(f"hypervolume: {best.front.hypervolume:.4g} (from score {score:.4g} and {best.pareto} {cost:.4g})")
+            reference = f"score {score:.4g} and {best.pareto} {show_cost(cost)}"
+            print(f"hypervolume: {best.front.hypervolume:.4g} (from {reference})")
     if result.verdict:
         print(result.verdict)
     if result.cached:

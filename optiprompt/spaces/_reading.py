@@ -99,6 +99,8 @@ def _bounds(name: str, kind: Mapping[str, Any]) -> dict[str, Any]:
         low = kind["exclusiveMinimum"] + 1 if "exclusiveMinimum" in kind else low
         high = kind["exclusiveMaximum"] - 1 if "exclusiveMaximum" in kind else high
     if low is None or high is None:
+        if sum(key in kind for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")) == 2:
+            raise UsageError(f"{name}: the bounds of a float must be inclusive: give Field(ge=..., le=...)")
         raise UsageError(f"{name} has no bounds: give Field(ge=..., le=...)")
     if step is not None:
         # The grid begins at low. In decimals: 0.3 is a multiple of 0.1.
@@ -117,18 +119,27 @@ def _check(name: str, spec: Mapping[str, Any], allowed: Collection[str]) -> None
 
 
 def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Enum) else value
+    """What an enum stands for, and Python's own number of a scalar of numpy's or torch's."""
+    value = value.value if isinstance(value, Enum) else value
+    return value.item() if getattr(value, "shape", None) == () else value
 
 
 def _number(name: str, value: Any) -> int | float:
-    try:
+    number = _plain(value)
+    if isinstance(number, str):
         # YAML takes 1e-5, without a point, for text.
-        number = float(value) if isinstance(value, str) else value
-    except ValueError:
-        number = None
+        whole = _converted(number, int)
+        number = _converted(number, float) if whole is None else whole
     if not isinstance(number, int | float) or isinstance(number, bool):
         raise UsageError(f"{name}: {value!r} is no number: write bounds as numbers, and options as a list")
     return number
+
+
+def _converted(text: str, kind: type[int] | type[float]) -> int | float | None:
+    try:
+        return kind(text)
+    except ValueError:
+        return None
 
 
 def _flag(name: str, spec: Mapping[str, Any], key: str) -> bool:

@@ -31,7 +31,12 @@ class CellSpace(Space[Cell]):
     tag = "CELL"
 
     def __init__(
-        self, edges: Sequence[str], operations: Sequence[str], aliases: Mapping[str, str] = _NO_ALIASES
+        self,
+        edges: Sequence[str],
+        operations: Sequence[str],
+        aliases: Mapping[str, str] = _NO_ALIASES,
+        *,
+        part: str = "edge",
     ) -> None:
         """Set up the space.
 
@@ -39,12 +44,14 @@ class CellSpace(Space[Cell]):
             edges: names of the edges.
             operations: at least two different words.
             aliases: further spellings, each with the operation that it stands for.
+            part: what the optimizer is told that an edge is.
 
         Raises:
             UsageError: no edge, fewer than two operations, or words that cannot be told apart.
         """
         self.edges = tuple(edges)
         self.operations = tuple(operations)
+        self._part = part
         self._words = {fold(word): word for word in self.operations}
         if not self.edges:
             raise UsageError("a cell needs at least one edge")
@@ -67,7 +74,7 @@ class CellSpace(Space[Cell]):
         """
         if (given := json_fields(text, self.edges)) is not None:
             return self._named(given)
-        if "|" in text:
+        if "|" in text and all("<-" in edge for edge in self.edges):
             return self._named(self._architecture(text))
         if len(self.operations) <= 10 and re.fullmatch(r"[0-9]+", key := text.strip()):
             return self._digits(key)
@@ -80,15 +87,19 @@ class CellSpace(Space[Cell]):
             )
         for edge, word in zip(self.edges, words, strict=True):
             if fold(word) not in self._words:
-                raise ParseError(f"unknown operation {word[:40]!r} at edge {edge}: {self._allowed}")
+                raise ParseError(f"unknown operation {word[:40]!r} at {self._part} {edge}: {self._allowed}")
         return tuple(self._words[fold(word)] for word in words)
 
     def _digits(self, key: str) -> Cell:
         if len(key) != len(self.edges):
-            raise ParseError(f"found {len(key)} digits, a cell has {len(self.edges)} edges: {', '.join(self.edges)}")
+            raise ParseError(
+                f"found {len(key)} digits, a cell has {len(self.edges)} {self._part}s: {', '.join(self.edges)}"
+            )
         for edge, digit in zip(self.edges, key, strict=True):
             if int(digit) >= len(self.operations):
-                raise ParseError(f"digit {digit} at edge {edge} is above {len(self.operations) - 1}: {self._allowed}")
+                raise ParseError(
+                    f"digit {digit} at {self._part} {edge} is above {len(self.operations) - 1}: {self._allowed}"
+                )
         return tuple(self.operations[int(digit)] for digit in key)
 
     def _architecture(self, text: str) -> list[str]:
@@ -113,8 +124,8 @@ class CellSpace(Space[Cell]):
     def describe(self) -> str:
         """How a cell is written."""
         return (
-            f"A cell is {len(self.edges)} words with a space between, one for each of the edges {', '.join(self.edges)}"
-            f" in this order; each word is one of {', '.join(self.operations)}."
+            f"A cell is {len(self.edges)} words with a space between, one for each of the {self._part}s"
+            f" {', '.join(self.edges)} in this order; each word is one of {', '.join(self.operations)}."
         )
 
     def sample(self, rng: random.Random) -> Cell:

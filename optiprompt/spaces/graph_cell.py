@@ -17,6 +17,7 @@ INPUT = "in"
 # What a node reads: the input or an earlier node. Words, for many tokenizers make two tokens of a space and a digit.
 SOURCES = ("in", "one", "two", "three")
 NUMBERS = (*SOURCES[1:], "four")
+PLACES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")  # of the words
 # All trees of four nodes below the input: for each node the number of what it reads, 0 being the input.
 STRUCTURES = (
     (0, 0, 0, 0),
@@ -68,13 +69,16 @@ class GraphCellSpace(Space[GraphCell]):
 
     tag = "CELL"
 
-    def __init__(self, operations: Sequence[str], skip: str, aliases: Mapping[str, str] = _NO_ALIASES) -> None:
+    def __init__(
+        self, operations: Sequence[str], skip: str, aliases: Mapping[str, str] = _NO_ALIASES, *, blind: bool = False
+    ) -> None:
         """Set up the space.
 
         Args:
             operations: different words, `skip` among them and one more.
             skip: passes on what it reads unchanged.
             aliases: further spellings, each with the operation that it stands for.
+            blind: tell the optimizer how a cell is written, but not what it means.
 
         Raises:
             UsageError: the words cannot be told apart, or there is no choice.
@@ -92,7 +96,10 @@ class GraphCellSpace(Space[GraphCell]):
         self._number = {word: at for at, word in enumerate(self.operations)}
         slots = tuple(words for node in range(NODES) for words in (SOURCES[: node + 1], self.operations))
         self.grammar = Words(slots)
+        self._blind, self._slots = blind, slots
         self._fields = tuple(f"{part} {number}" for number in NUMBERS for part in ("source", "operation"))
+        if blind:
+            self._fields = PLACES
         self.schema = record(
             {name: {"type": "string", "enum": list(words)} for name, words in zip(self._fields, slots, strict=True)}
         )
@@ -109,28 +116,34 @@ class GraphCellSpace(Space[GraphCell]):
         others = [word for word in words if word.casefold() not in _SPELLED]
         for word in others:
             if fold(word) not in self._words:
-                raise ParseError(
-                    f"unknown word {word[:40]!r}: operations are {', '.join(self.operations)}, sources in to three"
-                )
+                raise ParseError(f"unknown word {word[:40]!r}: {self._known}")
         if len(sources) == NODES - 1:
             sources.insert(0, 0)
         if len(others) != NODES or len(sources) != NODES:
-            raise ParseError(
-                f"found {len(sources)} sources and {len(others)} operations, not {NODES} of each: {self._form}"
-            )
+            raise ParseError(self._miscounted(len(sources), len(others)))
         for node, source in enumerate(sources):
             if source > node:
-                raise ParseError(
-                    f"node {NUMBERS[node]} cannot read {SOURCES[source]}: only {' or '.join(SOURCES[: node + 1])}"
-                )
+                place = f"the {PLACES[2 * node]} word cannot be" if self._blind else f"node {NUMBERS[node]} cannot read"
+                raise ParseError(f"{place} {SOURCES[source]}: only {' or '.join(SOURCES[: node + 1])}")
         found = self.canonical(sources, [self._words[fold(word)] for word in others])
         if found is None:
+            if self._blind:
+                raise ParseError(f"there is nothing but {self.skip}: use another word at one place at least")
             raise ParseError(f"every node is {self.skip}: use another operation at one node at least")
         return found
 
     @property
-    def _form(self) -> str:
-        return "write for each node in turn its source and its operation"
+    def _known(self) -> str:
+        words = ", ".join(self.operations)
+        if self._blind:
+            return f"there are {words} and {', '.join(SOURCES)}"
+        return f"operations are {words}, sources in to three"
+
+    def _miscounted(self, sources: int, operations: int) -> str:
+        if self._blind:
+            return f"found {sources} of {', '.join(SOURCES)} and {operations} other words, not {NODES} of each"
+        form = "write for each node in turn its source and its operation"
+        return f"found {sources} sources and {operations} operations, not {NODES} of each: {form}"
 
     def canonical(self, sources: Sequence[int], operations: Sequence[str]) -> GraphCell | None:
         """The one spelling of a graph; None where all operations are skips."""
@@ -150,13 +163,20 @@ class GraphCellSpace(Space[GraphCell]):
 
     def describe(self) -> str:
         """How a cell is written."""
-        example = (word for at, word in enumerate(self.operations * NODES) if at < NODES)
+        words = tuple(word for at, word in enumerate(self.operations * NODES) if at < NODES)
+        example = self.render(GraphCell((0, 1, 1, 2), words))
+        if self._blind:
+            places = "; ".join(f"{name}: {', '.join(each)}" for name, each in zip(PLACES, self._slots, strict=True))
+            return (
+                f"A candidate is {2 * NODES} words with a space between. Each is one of those of its place: {places}."
+                f" Some are the same candidate as others. Candidates look like this: {example}"
+            )
         return (
             f"A cell has {NODES} nodes: one, two, three and four. It is written as {2 * NODES} words with a space"
             " between: for each node in this order its source, which is what the node reads (in, the input of the cell,"
             f" or an earlier node), and its operation (one of {', '.join(self.operations)}). The outputs of all nodes"
             " that no other node reads are joined to the output of the cell. Candidates look like this:"
-            f" {self.render(GraphCell((0, 1, 1, 2), tuple(example)))}"
+            f" {example}"
         )
 
     def sample(self, rng: random.Random) -> GraphCell:

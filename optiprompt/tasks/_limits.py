@@ -6,14 +6,17 @@ draw from the candidates within the limits.
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from optiprompt.errors import ParseError, UsageError
+from optiprompt.front import show_cost
 
 if TYPE_CHECKING:
     from optiprompt.tasks.base import Task
 
+COMPARED = 8  # draws of the starting candidates: what is random is hardly the same in all of them
 DRAWS = 20_000  # in a row without one within the limits: then there is none, or as good as
 
 
@@ -24,7 +27,7 @@ def over(limits: Mapping[str, float], pareto: str | None, costs: Mapping[str, fl
         if cost is None or not math.isfinite(cost):
             return f"its {name} cannot be told"
         if name in limits and cost > limits[name]:
-            return f"its {name}, {cost:.4g}, is above the limit of {limits[name]:g}"
+            return f"its {name}, {show_cost(cost)}, is above the limit of {show_cost(limits[name])}"
     return ""
 
 
@@ -34,16 +37,20 @@ def check_cost(task: "Task", name: str) -> None:
     Raises:
         UsageError: it cannot; names what it can tell.
     """
-    known: Mapping[str, float] = {}
-    for text in task.start(random.Random(0)):
-        try:
-            known = task.costs(task.space.candidate(text))
-        except ParseError:
-            continue
-        break
+    known = next(_told(task), {})
     if name not in known:
         mend = f"it can tell {', '.join(known)}" if known else "leave out the limit or the Pareto search"
         raise UsageError(f"the task {task.name} cannot tell the {name} of a candidate before scoring it: {mend}")
+
+
+def _told(task: "Task") -> Iterator[Mapping[str, float]]:
+    """The costs of the starting candidates and of a random one, where they can be told."""
+    rng = random.Random(0)
+    for text in task.start(rng):
+        with suppress(ParseError):
+            yield task.costs(task.space.candidate(text))
+    with suppress(ParseError, UsageError):  # there are spaces that cannot be drawn from
+        yield task.costs(task.space.of(task.space.sample(rng)))
 
 
 def check_limit(name: str, limit: float) -> None:
@@ -65,10 +72,11 @@ def starting(task: "Task", rng: random.Random) -> list[str]:
         UsageError: no random one is within the limits.
     """
     texts = list(task.start(rng))
-    if not task.limits:
+    if not texts or not task.limits:
         return texts
-    drawn, barren = list(task.start(rng)), 0
-    fixed = set(texts) & set(drawn)
+    draws = [list(task.start(rng)) for _ in range(COMPARED)]
+    fixed = {each[0] for each in zip(texts, *draws, strict=True) if len(set(each)) == 1}
+    drawn, barren = draws[0], 0
     kept = dict.fromkeys(text for text in texts if text in fixed or _within(task, text))
     while len(kept) < len(texts) and set(drawn) - fixed and barren < DRAWS:
         fresh = [text for text in drawn if text not in kept and _within(task, text)]
@@ -95,7 +103,7 @@ def rules(task: "Task") -> str:
 
 
 def _listed(limits: Mapping[str, float]) -> str:
-    return " and ".join(f"{name} of at most {limit:g}" for name, limit in limits.items())
+    return " and ".join(f"{name} of at most {show_cost(limit)}" for name, limit in limits.items())
 
 
 def _within(task: "Task", text: str) -> bool:

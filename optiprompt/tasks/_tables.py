@@ -140,7 +140,9 @@ def _scalar(dtype: _Float64, data: bytes) -> float:
         raise pickle.UnpicklingError(f"a numpy number is damaged: {error}") from error
 
 
-_STANDING_IN = {("numpy", "dtype"): _Float64, ("numpy.core.multiarray", "scalar"): _scalar}
+# The newer name is that of numpy 2.
+_SCALARS = (("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"))
+_STANDING_IN: dict[tuple[str, str], Any] = {("numpy", "dtype"): _Float64, **dict.fromkeys(_SCALARS, _scalar)}
 
 
 class _PlainUnpickler(pickle.Unpickler):

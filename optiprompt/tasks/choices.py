@@ -1,25 +1,27 @@
 """A search space of the user's own in a YAML, scored by a Python function of the user's own."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from optiprompt.candidate import Direction
 from optiprompt.errors import ParseError, UsageError
 from optiprompt.graders._python import user_function
+from optiprompt.spaces._fields import NUMBER
 from optiprompt.spaces.choices import Choices
 from optiprompt.tasks.function import FunctionTask
 
 
 class ChoicesTask(FunctionTask):
-    """A `FunctionTask` that knows which version of the function scores."""
+    """A `FunctionTask` that knows which versions of the functions score, and tell the costs."""
 
-    version = ""
+    versions: Mapping[str, str] = {}
 
     def identity(self) -> dict[str, Any]:
-        """Name, space, direction, and the content of the function's file."""
-        return {**super().identity(), "kind": "choices", "direction": self.direction, "score": self.version}
+        """Name, space, direction, and the content of the functions' files."""
+        return {**super().identity(), "kind": "choices", "direction": self.direction, **self.versions}
 
 
 class Spec(BaseModel):
@@ -30,6 +32,8 @@ class Spec(BaseModel):
         about: one line for the list of tasks.
         fields: what there is to choose; see `Choices`.
         score: `python:FILE:FUNCTION`; the function takes a dict of the values and returns a score, or an `Evaluation`.
+        costs: `python:FILE:FUNCTION`; the function takes the same dict and returns what the candidate costs by name,
+            without scoring it: `{"parameters": 1.2e6}`. For limits and Pareto searches.
         direction: whether a higher or a lower score is better.
         score_name: what the score is called in the meta-prompt.
         description: what is optimised, for the meta-prompt.
@@ -43,19 +47,20 @@ class Spec(BaseModel):
     about: str = ""
     fields: dict[str, Any]
     score: str
+    costs: str | None = None
     direction: Direction = "maximize"
     score_name: str = "score"
     description: str = ""
     start: list[str] | Annotated[int, Field(ge=0, le=1000)] = 4
     workers: int = Field(default=1, ge=1)
 
-    @field_validator("score")
+    @field_validator("score", "costs")
     @classmethod
-    def _of_the_users(cls, score: str) -> str:
-        kind, _, place = score.partition(":")
-        if kind != "python" or not all(place.rpartition(":")):
-            raise ValueError("score is a function of a Python file, python:FILE:FUNCTION")
-        return score
+    def _of_the_users(cls, written: str | None, info: ValidationInfo) -> str | None:
+        kind, _, place = (written or "").partition(":")
+        if written is not None and (kind != "python" or not all(place.rpartition(":"))):
+            raise ValueError(f"{info.field_name} is a function of a Python file, python:FILE:FUNCTION")
+        return written
 
     def build(self, folder: Path) -> ChoicesTask:
         """The task; FILE is relative to the folder of the YAML. The file is run here, as any program of the user's.
@@ -63,9 +68,11 @@ class Spec(BaseModel):
         Raises:
             UsageError: a field or a start is not understood, or the file has no such function.
         """
-        file, _, function = self.score.removeprefix("python:").rpartition(":")
-        _, call, version = user_function(folder / file, function, "score")
-        space = Choices(self.fields)
+        score, version = _function(self.score, folder, "score")
+        versions, costs = {"score": version}, None
+        if self.costs is not None:
+            costs, versions["costs"] = _function(self.costs, folder, "costs function")
+        space = Choices({name: _with_numbers(field) for name, field in self.fields.items()})
         for text in self.start if isinstance(self.start, list) else []:
             try:
                 space.parse(text)
@@ -74,12 +81,33 @@ class Spec(BaseModel):
         task = ChoicesTask(
             self.name,
             space,
-            call,
+            score,
             describe=self.description,
             start=self.start,
             direction=self.direction,
             score_name=self.score_name,
             workers=self.workers,
+            costs=costs,
         )
-        task.version = version
+        task.versions = versions
         return task
+
+
+def _function(written: str, folder: Path, role: str) -> tuple[Callable[..., Any], str]:
+    file, _, function = written.removeprefix("python:").rpartition(":")
+    _, call, version = user_function(folder / file, function, role)
+    return call, version
+
+
+def _with_numbers(field: Any) -> Any:
+    """The field with numbers for options such as 1e-5, which YAML takes for text."""
+    match field:
+        case list():
+            return [float(each) if _has_exponent(each) else each for each in field]
+        case {"choices": list(options)}:
+            return {**field, "choices": _with_numbers(options)}
+    return field
+
+
+def _has_exponent(option: Any) -> bool:
+    return isinstance(option, str) and "e" in option.casefold() and NUMBER.fullmatch(option) is not None

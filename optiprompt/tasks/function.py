@@ -1,6 +1,8 @@
 """Any Python function as a task."""
 
 import asyncio
+import copy
+import math
 import random
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +33,8 @@ class FunctionTask(Task):
         direction: whether a higher or a lower score is better.
         score_name: what the score is called in the meta-prompt.
         workers: how many candidates are scored at once, each in a thread of its own.
-        costs: takes a candidate's value; returns what it costs, by name, without scoring it: `{"parameters": 1.2e6}`. A
-            candidate for which it raises is rejected with the reason.
+        costs: takes a candidate's value; returns what it costs, by name, without scoring it: `{"parameters": 1.2e6}`.
+            Called once for each candidate; one for which it raises is rejected with the reason.
     """
 
     split = "function"
@@ -59,6 +61,7 @@ class FunctionTask(Task):
         self.score_name = score_name
         self._score: Callable[[Any], float | Evaluation] = score
         self._costs: Callable[[Any], Mapping[str, float]] | None = costs
+        self._known_costs: dict[str, dict[str, float]] = {}
         self._start = start
         self._workers = workers
         self._free: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
@@ -77,10 +80,17 @@ class FunctionTask(Task):
         """
         if self._costs is None:
             return {}
+        # Once: a cost that is measured varies, and what is recorded is what was within the limit.
+        if (known := self._known_costs.get(candidate.key)) is not None:
+            return dict(known)
         try:
-            return {str(name): float(cost) for name, cost in self._costs(candidate.value).items()}
+            # A copy: the user's code may change what it is given.
+            told = self._costs(copy.deepcopy(candidate.value))
+            found = {str(name): float(cost) for name, cost in told.items()}
         except Exception as error:  # noqa: BLE001 - the user's code: its errors are this candidate's
             raise ParseError(f"its costs cannot be told: {type(error).__name__}: {error}") from None
+        self._known_costs[candidate.key] = found
+        return dict(found)
 
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
         """Call the function, in a thread."""
@@ -97,8 +107,12 @@ class FunctionTask(Task):
 
     def _evaluate(self, value: Any) -> Evaluation:
         try:
-            score = self._score(value)
-            return _plain(score) if isinstance(score, Evaluation) else Evaluation("ok", float(score))
+            score = self._score(copy.deepcopy(value))
+            if isinstance(score, Evaluation):
+                return _plain(score)
+            if not math.isfinite(number := float(score)):
+                return Evaluation.failed(f"{_called(self._score)} returned {number}, which is no finite score")
+            return Evaluation("ok", number)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code: its errors are this candidate's
             frame = traceback.extract_tb(error.__traceback__)[-1]
             return Evaluation.failed(f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})")
@@ -106,6 +120,12 @@ class FunctionTask(Task):
     def identity(self) -> dict[str, Any]:
         """The name and the space; a function has no identity that could be compared."""
         return {"name": self.name, "space": self.space.describe()}
+
+
+def _called(function: Callable[..., Any]) -> str:
+    code = getattr(function, "__code__", None)
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else name
 
 
 def _plain(evaluation: Evaluation) -> Evaluation:

@@ -19,6 +19,7 @@ Dataset = Literal["cifar10", "cifar100", "imagenet16"]
 Row = Mapping[str, list[float]]
 
 EDGES = ("1<-0", "2<-0", "2<-1", "3<-0", "3<-1", "3<-2")
+PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")  # the same in a blind search
 # In the order of the digits in the table's keys. Each is one token of usual tokenizers: the list that a small model
 # continues is a third as long as it would be with "conv1x1" and "conv3x3".
 OPERATIONS = ("none", "skip", "point", "conv", "pool")
@@ -80,7 +81,7 @@ class NasBench201(TableTask):
             )
         else:
             self._meaning = disguised(OPERATIONS, blind)
-            self.space = CellSpace(EDGES, tuple(self._meaning))
+            self.space = CellSpace(PLACES, tuple(self._meaning), part="place")
             self.description = BLIND
             self.score_name = "score"
         self._table = table(dataset)

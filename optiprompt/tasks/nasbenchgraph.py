@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from optiprompt.candidate import Evaluation
-from optiprompt.errors import DataError
+from optiprompt.candidate import Candidate, Evaluation
+from optiprompt.errors import DataError, ParseError
 from optiprompt.spaces.graph_cell import STRUCTURES, GraphCell, GraphCellSpace
 from optiprompt.tasks._tables import BLIND, TableSpec, TableTask, disguised, package_file, read_plain_pickle
 
@@ -45,6 +45,7 @@ TITLES = {
 }
 ROWS = {"proteins": 2021}
 ALL_ROWS = 26206
+EMPTY = "the table has no cell without an operation"
 _DIGITS = {word: digit for digit, word in enumerate(OPERATIONS)}
 
 
@@ -95,7 +96,7 @@ class NasBenchGraph(TableTask):
         else:
             self._meaning = disguised(operations, blind)
             skip = next(name for name, word in self._meaning.items() if word == "skip")
-            self.space = GraphCellSpace(tuple(self._meaning), skip)
+            self.space = GraphCellSpace(tuple(self._meaning), skip, blind=True)
             self.description = BLIND
 
     def look_up(self, cell: GraphCell) -> Evaluation:
@@ -103,13 +104,27 @@ class NasBenchGraph(TableTask):
 
         Its metrics are test (the accuracy on the test nodes), parameters (in millions) and latency (in seconds).
         """
-        # In a blind search the words have another order, and with it the nodes of a cell.
-        plain = self._plain.canonical(cell.sources, [self._meaning[word] for word in cell.operations])
-        if plain is None:
-            return Evaluation.invalid("the table has no cell without an operation")
-        row = self._table[_key(plain)]
+        row = self._row(cell)
+        if row is None:
+            return Evaluation.invalid(EMPTY)
         metrics = {"test": row["perf"], "parameters": row["para"], "latency": row["latency"]}
         return Evaluation(status="ok", score=row["valid_perf"], metrics=metrics)
+
+    def _row(self, cell: GraphCell) -> Row | None:
+        # In a blind search the words have another order, and with it the nodes of a cell.
+        plain = self._plain.canonical(cell.sources, [self._meaning[word] for word in cell.operations])
+        return None if plain is None else self._table[_key(plain)]
+
+    def costs(self, candidate: Candidate[GraphCell]) -> dict[str, float]:
+        """Parameters (in millions) and latency_ms (in milliseconds), both from the table.
+
+        Raises:
+            ParseError: the cell has no operation.
+        """
+        row = self._row(candidate.value)
+        if row is None:
+            raise ParseError(EMPTY)
+        return {"parameters": row["para"], "latency_ms": 1000 * row["latency"]}
 
     def show(self, score: float) -> str:
         """Three decimals."""

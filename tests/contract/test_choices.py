@@ -7,6 +7,7 @@ from collections import Counter
 from enum import Enum
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -268,8 +269,28 @@ def test_a_value_of_a_models_space_makes_an_instance() -> None:
     assert {each.drop for each in made} == {0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
 
 
+def test_numbers_of_numpy_and_in_text_become_those_of_python() -> None:
+    space = Choices(
+        {
+            "lr": list(np.logspace(-3, -1, 3)),
+            "units": [np.int64(16), np.int64(32)],
+            "depth": (np.int64(1), np.int64(4)),
+            "heads": {"low": "1", "high": "8"},
+            "drop": {"low": "0.0", "high": "1e-1"},
+        }
+    )
+    value = space.parse("lr=0.01 units=32 depth=2 heads=3 drop=0.05")
+    assert value == {"lr": 0.01, "units": 32, "depth": 2, "heads": 3, "drop": 0.05}
+    assert [type(each) for each in value.values()] == [float, int, int, int, float]
+    assert space.render(value) == "lr=0.01 units=32 depth=2 heads=3 drop=0.05"
+
+
 class Unbounded(BaseModel):
     lr: float = Field(gt=0)
+
+
+class Exclusive(BaseModel):
+    lr: float = Field(gt=0, le=1)
 
 
 class Inner(BaseModel):
@@ -307,5 +328,7 @@ def test_a_space_that_is_not_understood_is_refused(fields: dict[str, Any], reaso
 def test_a_model_that_cannot_be_searched_is_refused() -> None:
     with pytest.raises(UsageError, match=r"lr has no bounds: give Field\(ge=..., le=...\)"):
         Choices.from_model(Unbounded)
+    with pytest.raises(UsageError, match="lr: the bounds of a float must be inclusive"):
+        Choices.from_model(Exclusive)
     with pytest.raises(UsageError, match="inner: only Literal, Enum, bool, int, float"):
         Choices.from_model(Inner)

@@ -73,6 +73,18 @@ def test_rows_are_those_of_the_searches(done: tuple[list[Row], list[str]]) -> No
     assert row["mean"] == fmean(curve[9] for curve in curves(lines, task=GRAPH, algorithm="random").values())
 
 
+def test_a_benchmark_without_a_data_set_is_its_usual_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rows, "CLASSICAL", 1)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    names = "nasbench201,nasbench201/cifar10,hpolib:3209"
+    main(tmp_path / "rows.json", names, algorithms="random", seeds=1, evaluations=9)
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    assert [(row["benchmark"], row["dataset"]) for row in rows] == [
+        ("nasbench201", "cifar10"),
+        ("hpolib", "protein:3209"),
+    ]
+
+
 def test_a_second_start_goes_on(
     done: tuple[list[Row], list[str]], script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

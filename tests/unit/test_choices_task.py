@@ -7,7 +7,7 @@ import pytest
 
 import optiprompt as op
 from optiprompt.algorithms.base import Algorithm
-from optiprompt.errors import UsageError
+from optiprompt.errors import FatalBackendError, UsageError
 
 SCORE = """
 import math
@@ -81,11 +81,38 @@ def test_what_is_decoded_inside_the_grammar_is_a_candidate(tmp_path: Path) -> No
     assert {"momentum" in trial.text for trial in proposed} == {True, False}
 
 
+def test_the_control_says_what_it_cannot_draw_from(tmp_path: Path) -> None:
+    task = op.FunctionTask("fine", op.Choices({"n": {"low": 0, "high": 30_000, "step": 1}}), lambda _: 1.0)
+    with pytest.raises(FatalBackendError, match=r"leave out --preset reference .* larger steps where"):
+        op.optimize(task, optimizer=op.backend("uniform"), algorithm=op.Opro(), steps=1, run_dir=tmp_path / "run")
+
+
 def test_a_run_is_not_resumed_with_another_function(tmp_path: Path) -> None:
     before = op.load_task(write(tmp_path)).identity()
     assert op.load_task(write(tmp_path)).identity() == before
     assert op.load_task(write(tmp_path, code=SCORE.replace("10", "20"))).identity() != before
     assert op.load_task(write(tmp_path, YAML.replace("0.99", "0.9"))).identity() != before
+
+
+def test_a_yaml_with_costs_can_have_limits_and_a_front(tmp_path: Path) -> None:
+    code = SCORE + "\ndef costs(v):\n    return {'parameters': 100 * v.pop('layers')}\n"
+    text = YAML + "costs: python:score.py:costs\n"
+    task = op.load_task(write(tmp_path, text, code))
+    assert task.identity()["costs"]
+    assert "costs" not in op.load_task(write(tmp_path)).identity()
+    task = op.load_task(write(tmp_path, text, code)).within({"parameters": 300}).against("parameters")
+    result = op.optimize(task, algorithm=op.Evolution(), budget=op.Budget(evaluations=20), run_dir=tmp_path / "run")
+    assert {trial.evaluation.metrics["parameters"] for trial in result.trajectory} == {100, 200, 300}
+    assert result.trajectory.front() is not None
+
+
+def test_options_in_exponent_form_reach_the_function_as_numbers(tmp_path: Path) -> None:
+    text = YAML.replace("lr: {low: 1e-5, high: 0.1, log: true}", "lr: [1e-5, 1e-4, 0.01]")
+    assert text != YAML
+    task = op.load_task(write(tmp_path, text))
+    assert task.space.parse("layers=1 optimizer=adam lr=1e-5")["lr"] == 1e-5
+    result = op.optimize(task, algorithm=op.Random(), budget=op.Budget(evaluations=12), run_dir=tmp_path / "run")
+    assert all(trial.ok for trial in result.trajectory.trials)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +124,8 @@ def test_a_run_is_not_resumed_with_another_function(tmp_path: Path) -> None:
         ("optimizer: sgd}", "optimizer: sdg}", "momentum: its condition cannot hold: optimizer cannot be 'sdg'"),
         ("start: 6", "start: [layers=9 optimizer=adam lr=0.1]", "start: .* is no candidate: layers=9 is out of range"),
         ("start: 6", "direction: min", "direction: "),
+        ("start: 6", "costs: score.py", "costs: costs is a function of a Python file, python:FILE:FUNCTION"),
+        ("start: 6", "costs: python:score.py:cost", "has no function 'cost': it has: score"),
     ],
 )
 def test_a_yaml_that_cannot_work_is_refused(tmp_path: Path, old: str, new: str, reason: str) -> None:

@@ -99,7 +99,7 @@ def test_the_reason_of_a_rejection_and_the_limit_are_shown_to_the_optimizer(tmp_
     assert len(result.trajectory) == 8  # the starting candidates only
     asked = [json.loads(line) for line in (tmp_path / "replies.jsonl").read_text().splitlines()]
     first, second = (record["prompt"][0]["content"] for record in asked if "prompt" in record)
-    assert "conv conv conv conv conv conv (its parameters, 1.532, is above the limit of 0.32)" in second
+    assert "conv conv conv conv conv conv (its parameters, 1.53155, is above the limit of 0.32)" in second
     assert "Only candidates with parameters of at most 0.32 are accepted." in first
 
 
@@ -229,6 +229,63 @@ def test_where_costs_fail_or_are_no_number_the_candidate_is_rejected_with_the_re
         "its parameters cannot be told",
         "",
     ]
+
+
+def test_a_cost_that_varies_is_asked_once_and_the_limit_holds_for_what_is_recorded() -> None:
+    rng = random.Random(0)
+    task = line_task(costs=lambda point: {"latency_ms": point["x"] + rng.uniform(0, 30)}).within({"latency_ms": 50})
+    result = run(Search(task, op.Evolution(), op.Budget(evaluations=40)), None)
+    assert max(trial.evaluation.metrics["latency_ms"] for trial in result.trajectory) <= 50
+
+
+def test_functions_that_change_what_they_are_given_change_nothing_else() -> None:
+    def score(point: dict[str, float]) -> float:
+        return point.pop("x")
+
+    space = op.Numbers({"x": (0, 99)}, integer=True)
+    task = op.FunctionTask("pop", space, score, costs=lambda point: {"parameters": point.pop("x")})
+    trials = run(
+        Search(task.within({"parameters": 50}), op.Evolution(), op.Budget(evaluations=20)), None
+    ).trajectory.trials
+    assert all(trial.evaluation.metrics["parameters"] == trial.score for trial in trials if trial.ok)
+    assert sum(trial.ok for trial in trials) == 20
+
+
+def test_random_starts_beyond_the_limit_are_drawn_anew_in_a_small_space() -> None:
+    space = op.Choices({"n": (1, 12)})
+
+    def number(value: dict[str, Any]) -> float:
+        return float(value["n"])
+
+    task = op.FunctionTask("small", space, number, start=8, costs=lambda value: {"parameters": number(value)})
+    for seed in range(20):
+        starting = task.within({"parameters": 4}).starting(random.Random(seed))
+        assert {text for text, _ in starting} == {"n=1", "n=2", "n=3", "n=4"}
+
+
+@pytest.mark.parametrize("start", [0, [], ["x=50"]])
+def test_what_a_candidate_costs_is_found_out_without_a_start(start: Sequence[str] | int) -> None:
+    def costs(point: dict[str, float]) -> dict[str, float]:
+        if point["x"] == 50:
+            raise ValueError("not this one")
+        return {"parameters": point["x"]}
+
+    task = line_task(start, costs=costs).within({"parameters": 70})
+    assert [text for text, _ in task.starting(random.Random(0))] == (start or [])
+
+
+@pytest.mark.parametrize(
+    ("cost", "limit", "reason"),
+    [
+        (0.34431, 0.3443, "its parameters, 0.34431, is above the limit of 0.3443"),
+        (3209.4, 3209, "its parameters, 3,209.4, is above the limit of 3,209"),
+        (70143, 70140, "its parameters, 70,143, is above the limit of 70,140"),
+        (1234568, 1234567, "its parameters, 1,234,568, is above the limit of 1,234,567"),
+    ],
+)
+def test_a_refusal_does_not_contradict_itself(cost: float, limit: float, reason: str) -> None:
+    task = line_task(costs=lambda point: {"parameters": cost}).within({"parameters": limit})
+    assert task.refusal(task.space.candidate("x=1")) == reason
 
 
 def test_limits_that_nothing_or_nobody_can_meet_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

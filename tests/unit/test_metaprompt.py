@@ -113,6 +113,16 @@ def test_the_text_for_structured_candidates_is_the_one_reviewed(style: Style) ->
     compare(f"{style}-structured", built(style, trajectory, task))
 
 
+def test_each_rejected_text_is_listed_once() -> None:
+    task = regression()
+    trajectory = history(("w=1, b=2", 12.5), task=task)
+    refused = Evaluation.invalid("is out of range")
+    texts = ["w=700, b=2", "w=800, b=2", "w=1000, b=2", "w=1000, b=2", "w=1000, b=2"]
+    trajectory.add_step([Trial(Proposal(text, "opro"), None, refused, 1) for text in texts])
+    text = built("chat", trajectory, task, rejected=2)
+    assert [text.count(each) for each in dict.fromkeys(texts)] == [0, 1, 1]
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_the_text_of_a_pareto_search_shows_costs_and_marks_the_front(style: Style) -> None:
     task = regression(costs=lambda point: {"parameters": abs(point["w"]) / 10}).against("parameters")

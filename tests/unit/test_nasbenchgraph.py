@@ -81,6 +81,18 @@ def test_an_evaluation_holds_the_test_score_and_what_the_network_costs() -> None
     assert all(type(value) is float for value in evaluation.metrics.values())
 
 
+@pytest.mark.parametrize("blind", [False, True])
+def test_what_a_cell_costs_is_known_before_it_is_scored(blind: bool) -> None:
+    task = load_task("nasbenchgraph/cora", {"blind": blind})
+    candidate = task.space.candidate(task.start(random.Random(0))[0])
+    metrics = asyncio.run(task.evaluate(candidate, None)).metrics
+    costs = {"parameters": metrics["parameters"], "latency_ms": 1000 * metrics["latency"]}
+    assert task.costs(candidate) == costs
+    limited = task.within({"parameters": 1.2}).against("latency_ms")
+    trajectory = run(Search(limited, Random(), Budget(evaluations=30)), None).trajectory
+    assert all(trial.evaluation.metrics["parameters"] <= 1.2 for trial in trajectory)
+
+
 def test_proteins_are_searched_within_their_table() -> None:
     task = load_task("nasbenchgraph/proteins", {"start": 300})
     trajectory = run(Search(task, Random(), Budget(evaluations=600)), None).trajectory
@@ -108,6 +120,12 @@ def test_a_blind_task_tells_nothing_and_scores_the_same(name: str) -> None:
     told = set(re.findall(r"[a-z0-9]+", said.casefold()))
     assert not told & {*OPERATIONS, "none", "point", "conv", "pool", "cifar", "cifar100", "amazon", "photo", "proteins"}
     assert not told & {"nas", "bench", "network", "neural", "accuracy", "convolution", "validation", "class", "classes"}
+    assert not told & {"node", "nodes", "source", "operation", "reads", "edge", "edges", "output", "0", "1", "2", "3"}
+    assert "first" in told
+    for wrong in ("red", "purple " * 8, "three red in red in red in red", "000", "|red~0|+|red~0|blue~1|"):
+        with pytest.raises(ParseError) as refused:
+            blind.space.parse(wrong)
+        assert not re.search("edge|node|source|<-|reads?|output", str(refused.value))
     meaning = blind._meaning  # type: ignore[attr-defined]
     assert set(meaning) <= set(COLOURS)
     rng = random.Random(1)
@@ -146,9 +164,11 @@ def test_the_test_score_of_the_winner_is_told_and_decides_nothing(
 )
 def test_of_numpy_only_64_bit_floats_are_read(value: object, reason: str, tmp_path: Path) -> None:
     file = tmp_path / "table.pkl"
-    old = pickle.dumps(np.float64(0.5), protocol=3).replace(b"numpy._core", b"numpy.core")
-    file.write_bytes(old)
-    assert read_plain_pickle(file) == 0.5
+    new = pickle.dumps(np.float64(0.5), protocol=3)
+    old = new.replace(b"numpy._core", b"numpy.core")
+    for written in (old, old.replace(b"numpy.core", b"numpy._core")):
+        file.write_bytes(written)
+        assert read_plain_pickle(file) == 0.5
     file.write_bytes(pickle.dumps(value, protocol=3).replace(b"numpy._core", b"numpy.core"))
     with pytest.raises(DataError, match=reason):
         read_plain_pickle(file)

@@ -34,6 +34,18 @@ def cells(start: Sequence[str] = START) -> op.FunctionTask:
     return op.FunctionTask("cells", space, lambda cell: float(sum(map(WORTH.__getitem__, cell))), start=start)
 
 
+def test_in_a_pareto_search_a_better_tradeoff_is_asked_for(tmp_path: Path) -> None:
+    optimizer = Asked("<CELL>conv conv pool</CELL>")
+    space = op.CellSpace(["a", "b", "c"], list(WORTH))
+    task = op.FunctionTask(
+        "cells", space, lambda _: 1.0, start=START, costs=lambda cell: {"parameters": len(set(cell))}
+    )
+    algorithm = op.Opro(operators="recombine", proposals=4)
+    op.optimize(task.against("parameters"), optimizer=optimizer, algorithm=algorithm, steps=1, run_dir=tmp_path)
+    asked = optimizer.requests[0].prompt[-1].content  # type: ignore[union-attr]
+    assert "for which you expect a better trade-off of score and parameters. Each" in asked
+
+
 def search(
     folder: Path, optimizer: Asked, proposals: int = 4, start: Sequence[str] = START, **settings: Any
 ) -> list[Trial]:
