@@ -20,6 +20,8 @@ READ = 50_000
 # More tags than these, none of them closed, are the question repeated: its examples have a tag each.
 OPENED = 2
 ALIKE = 0.15
+# Up to the quote that closes; one that follows a space and precedes a word opens a quote inside, which is closed first.
+_UNQUOTED = re.compile(r"(?:[^\"“”]+|(?<=[\s(])[\"“](?=\w)[^\"“”]*[\"”])*")
 CODE_LANGUAGES = ("python", "json", "javascript", "bash")
 
 
@@ -59,8 +61,8 @@ def continuation(reply: str) -> list[str]:
     """
     text = _unthought(reply).lstrip()
     text = re.split(r"\n|</?\w{1,20}>|\b(?:In|Out)put:|\bScore:|\bInstruction:", text.lstrip("\"“'‘`"), maxsplit=1)[0]
-    text = re.split(r"[\"”“]", text, maxsplit=1)[0]
-    return instructions(text, most=1)
+    quoted = _UNQUOTED.match(text)
+    return instructions(quoted[0] if quoted else "", most=1)
 
 
 def _unthought(reply: str) -> str:
@@ -191,7 +193,7 @@ def _proposals(section: _Section) -> list[str]:
         elif line.strip() and line[:1].isspace():
             items[-1].append(line)
     texts = [wording.TITLE.sub("", "\n".join(item), count=1).strip() for item in items]
-    if items and all(wording.DATA.fullmatch(text) or len(text.split()) < 2 for text in texts):
+    if items and all(wording.DATA.fullmatch(text) or wording.length(text) < 2 for text in texts):
         return []
     lead = "\n".join(before).strip()
     if not items:

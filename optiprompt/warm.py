@@ -4,11 +4,14 @@ import copy
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from optiprompt.errors import ParseError, RunError, UsageError
 from optiprompt.events import Evaluated, Selected, Started, Stepped
 from optiprompt.resources import runs_folder
+from optiprompt.spaces.base import Space
+from optiprompt.spaces.prompt import MOST_SHOTS, PARTS, Prompts, tagged
+from optiprompt.spaces.text import Text
 from optiprompt.store import read_events
 from optiprompt.tasks.base import Task
 
@@ -34,7 +37,11 @@ def warm_start(task: T, *runs: str | Path, best: int = BEST) -> T:
 
 
 def with_texts(task: T, texts: Sequence[str]) -> T:
-    """The task with these texts to start from, each once, after its own starting candidates."""
+    """The task with these texts to start from, each once, after its own starting candidates.
+
+    Of prompts in sections only the instruction is taken where the task has no sections. Left out is also what the task
+    objects to, as it would where a model proposed it.
+    """
     if not texts:
         return task
     known = {task.space.candidate(text).key for text in task.start(random.Random(0))}
@@ -42,16 +49,33 @@ def with_texts(task: T, texts: Sequence[str]) -> T:
     notes: list[str] = []
     for text in texts:
         try:
-            key = task.space.candidate(text).key
+            own = _bare(task.space, text)
+            candidate = task.space.candidate(own)
+            if problem := task.objection(candidate):
+                raise ParseError(problem)
         except ParseError as error:
             notes.append(f"not started from {' '.join(text.split())[:60]!r} of an earlier run: {error}")
             continue
-        if key not in known:
-            known.add(key)
-            warm.append(text)
+        if candidate.key not in known:
+            known.add(candidate.key)
+            warm.append(own)
     warmed = copy.copy(task)
     warmed.warm, warmed.notes = (*task.warm, *warm), (*task.notes, *notes)
     return warmed
+
+
+def _bare(space: Space[Any], text: str) -> str:
+    """The text; of a prompt in sections, where this space has none, the instruction.
+
+    Raises:
+        ParseError: it has no instruction.
+    """
+    if not isinstance(space, Text) or not tagged(text):
+        return text
+    instruction = Prompts(space, PARTS, MOST_SHOTS).parse(text).instruction
+    if not instruction:
+        raise ParseError("it is a prompt in sections without an instruction")
+    return instruction
 
 
 def best_texts(run: str | Path, best: int = BEST) -> list[str]:

@@ -121,6 +121,9 @@ REMARKS = re.compile(rf"\W{{0,6}}(?:{_REMARK})", re.IGNORECASE)
 TALKS = re.compile(rf"\W{{0,6}}(?:{_TALK})", re.IGNORECASE)
 GAP = re.compile(rf"(?<=[.!?:\"”'])[ \t]{{1,9}}(?=(?:{_REMARK}|{_LEAD}|{_ASKED}|{_CHANGED}|{_HERE}))", re.IGNORECASE)
 _END = re.compile(r"(?<!\d)[.!?][\"'”’)*]{0,3}(?=\s)")
+# Scripts that leave no spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese.
+_WIDE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_LEAD_WORDS = 4
 _QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’", "`": "`", "«": "»"}
 
 
@@ -167,9 +170,24 @@ def bare(text: str) -> str:
     return text
 
 
+def length(text: str) -> int:
+    """In words; where the script has no spaces between them, two characters are one."""
+    words = len(text.split())
+    return max(words, len(text) // 2) if _WIDE.search(text) else words
+
+
+def _leads(text: str) -> bool:
+    """Whether it only announces what follows; "Write an antonym of the following word:" does not."""
+    return text.endswith(":") and (
+        length(text) < _LEAD_WORDS
+        or any(pattern.search(text) for pattern in (NAMES, SEVERAL, STEPS))
+        or bool(TALKS.match(text) or HEADING.fullmatch(text))
+    )
+
+
 def usable(text: str) -> bool:
     """Whether it can be an instruction: not too long, no answer, no program, no talk about the task."""
-    if not 2 <= len(text) <= LONGEST or len(text.split()) < 2 or text.endswith(":") or PLACEHOLDER.fullmatch(text):
+    if not 2 <= len(text) <= LONGEST or length(text) < 2 or _leads(text) or PLACEHOLDER.fullmatch(text):
         return False
     if _MUTILATED.search(text[-40:]):
         return False

@@ -52,18 +52,21 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a peer that runs is ended too
     names = _known(tasks, FULL if full else QUICK, None)
     usual = tuple(peer for peer in PEERS if peer not in SHOTS)
+    known, failed = len(rows.rows), False
     chosen = [*_known(methods, tuple(OWN), OWN), *_known(peers, usual, PEERS)]
     try:
         with Proxy(cache_folder() / "benchmarks" / "scorer.sqlite") as proxy:
             for seed in range(seeds or (3 if full else 1)):
                 for name in names:
                     for method in chosen:
-                        bench.add(rows, proxy, name, method, seed)
+                        failed |= not bench.add(rows, proxy, name, method, seed)
     except KeyboardInterrupt:
         print("interrupted; finished rows are kept", file=sys.stderr)
         raise typer.Exit(130) from None
     finally:
         show(rows.like(bench.key("", "", 0)))
+    if failed and len(rows.rows) == known:
+        raise typer.Exit(1)
 
 
 def _known(given: str, default: tuple[str, ...], known: Any) -> list[str]:
@@ -86,25 +89,30 @@ class _Bench:
     concurrency: int
     minutes: float
 
-    def add(self, rows: Rows, proxy: Proxy, name: str, method: str, seed: int) -> None:
-        """Run a method on a task, unless there is a row of it; what fails is said, and left to the next start."""
+    def add(self, rows: Rows, proxy: Proxy, name: str, method: str, seed: int) -> bool:
+        """Run a method on a task, unless there is a row of it; what fails is said, and left to the next start.
+
+        Returns:
+            Whether there is a row of it now.
+        """
         key = self.key(name, method, seed)
         if rows.done(key):
-            return
+            return True
         begun = time.monotonic()
         try:
             row = self._run(proxy, name, method, seed)
         except DataError as error:
             print(f"{name} {method} seed {seed}: left out: {error}", file=sys.stderr, flush=True)
-            return
+            return False
         except OptipromptError as error:
             print(f"{name} {method} seed {seed}: failed: {error}", file=sys.stderr, flush=True)
-            return
+            return False
         row["seconds"] = round(time.monotonic() - begun, 1)
         rows.add({**key, **row})
         text = f"{row['test']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
         calls = f"{row['scorer_calls']}+{row['optimizer_calls']} calls, {row['seconds']:.0f} s"
         print(f"{name} {method} seed {seed}: {text}, {calls}: {row['prompt'][:80]!r}", flush=True)
+        return True
 
     def key(self, name: str, method: str, seed: int) -> Row:
         """What tells this run from others in the file."""

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from optiprompt.errors import UsageError
 from optiprompt.intervals import wilson
 
 Row = dict[str, Any]
@@ -23,12 +24,20 @@ class Rows:
 
     Args:
         file: of an earlier start, which goes on; None keeps the rows in memory.
+
+    Raises:
+        UsageError: the file holds something else.
     """
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
         text = file.read_text(encoding="utf-8") if file and file.is_file() else ""
-        self.rows: list[Row] = json.loads(text) if text.strip() else []
+        try:
+            self.rows: list[Row] = json.loads(text) if text.strip() else []
+        except ValueError as error:
+            raise UsageError(f"--json {file} is no JSON ({error}): mend it, or name another file") from None
+        if not isinstance(self.rows, list) or not all(isinstance(row, dict) for row in self.rows):
+            raise UsageError(f"--json {file} holds no rows of this benchmark: name another file")
 
     def done(self, key: Mapping[str, Any]) -> bool:
         """Whether there is a row of this run."""

@@ -95,6 +95,8 @@ def evaluate(
 
     if human and candidates:
         raise UsageError("--human and --candidate: give one of them")
+    if human and (not task.startswith("induction/") or "," in task):
+        raise UsageError(f"--human is for a task induction/NAME, not {task}: people wrote none for others")
     texts = [_text(each) for each in candidates] if candidates else None
     fields = {"position": position, "sizes.train": train, "sizes.dev": dev, "sizes.test": test}
     loaded = load_task(task, {**given(fields), **pairs("--set", overrides)}, preset)

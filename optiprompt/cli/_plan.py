@@ -46,7 +46,8 @@ Optimizer = Annotated[
 ]
 Patience = Annotated[int | None, typer.Option(min=1, help="Stop after this many steps without a better score.")]
 GuardOn = Annotated[
-    bool, typer.Option("--guard/--no-guard", help="Refuse proposed instructions that copy training examples.")
+    bool | None,
+    typer.Option(help="Refuse proposed instructions that copy training examples; not under --preset reference."),
 ]
 Shots = Annotated[
     int | None,
@@ -147,7 +148,7 @@ def make_plan(
     max_latency_ms: MaxLatency = None,
     pareto: Pareto = None,
     blind: Blind = False,
-    guard: GuardOn = True,
+    guard: GuardOn = None,
     shots: Shots = None,
     by: By = "mean",
     warm: Warm = None,
@@ -178,7 +179,7 @@ def make_plan(
         algorithm=algorithm,
         overrides={
             **given({"sizes.train": train, "sizes.dev": dev, "sizes.test": test}),
-            **given({"guard": None if guard else False, "shots": shots, "blind": blind or None}),
+            **given({"guard": guard, "shots": shots, "blind": blind or None}),
             **pairs("--set", overrides),
         },
         settings=settings,

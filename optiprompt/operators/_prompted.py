@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from optiprompt import cleaning
+from optiprompt import cleaning, parse
 from optiprompt.backends.base import Message, Request
 from optiprompt.candidate import Outcome, Proposal, Trial, Usage
 from optiprompt.data.examples import Example
@@ -58,11 +58,7 @@ class Prompted(Operator):
         reply = heard.reply
         if reply.finish == "error":
             return [self.failed(heard)]
-        found = (
-            cleaning.continuation(reply.text)
-            if scene.continuing
-            else cleaning.instructions(reply.text, scene.task.space.tag)
-        )
+        found = _read(scene, reply.text)
         if not found:
             problem = f"the reply holds no {'starting sentence' if scene.task.space.tag == 'Start' else 'instruction'}"
             return [Proposal(reply.text, self.name, heard.record, problem, usage=reply.usage)]
@@ -71,6 +67,17 @@ class Prompted(Operator):
             for text in found
         ]
         return [replace(proposals[0], usage=reply.usage), *proposals[1:]]
+
+
+def _read(scene: Scene, reply: str) -> list[str]:
+    """The instructions in a reply: as a person reads them, or what stands in the form asked for."""
+    tag = scene.task.space.tag
+    if scene.continuing:
+        return cleaning.continuation(reply)
+    if scene.settings.cleaning:
+        return cleaning.instructions(reply, tag)
+    text = parse.tagged(reply, tag)
+    return [parse.polished(text)] if text else []
 
 
 def shown(text: str) -> str:

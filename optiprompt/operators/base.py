@@ -89,21 +89,22 @@ class Scene:
     async def ask(self, request: Request, samples: Sequence[int]) -> list[Heard]:
         """The model's replies; where no call came through each is an error, as the trajectory has to know.
 
-        Empty where the run may send no more: what the step has brought before is paid, and still proposed.
+        Where the run may send no more, those that came before: they are paid, as is what the step has brought.
 
         Raises:
             FatalBackendError: asking again cannot help.
         """
+        key = request.key(self.optimizer.name)
         try:
             replies = await self.optimizer.generate(request, samples)
         except BudgetSpent as error:
             self.refusals.append(error)
-            return []
+            paid = sorted(error.replies.items())
+            return [Heard(reply, (key, number)) for number, reply in paid if reply.finish != "error"]
         except FatalBackendError:
             raise
         except BackendError as error:
             replies = [Reply("", "error", error=str(error))] * len(samples)
-        key = request.key(self.optimizer.name)
         return [Heard(reply, (key, number)) for number, reply in zip(samples, replies, strict=True)]
 
     def parents(self, most: int) -> list[Trial]:

@@ -6,10 +6,12 @@ What an instruction lacks is often only a word on the form of the answer, which 
 import random
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import ParseError
 from optiprompt.operators.base import Operator, Scene
+from optiprompt.spaces.base import Space
 from optiprompt.spaces.prompt import Prompts
 
 PARENTS = 3
@@ -34,11 +36,15 @@ class Edit(Operator):
     kind = "text"
     asks = False
 
-    def ready(self, scene: Scene) -> bool:
-        """There is a whole instruction to edit: no starting sentence, and no prompt of several parts."""
-        space = scene.task.space
+    @classmethod
+    def misfit(cls, space: Space[Any]) -> str:
+        """It needs whole instructions: no starting sentences, and no prompts of several parts or with examples."""
         whole = space.tag != "Start" and not isinstance(space, Prompts)
-        return whole and next(_edits(scene, random.Random(0)), None) is not None
+        return super().misfit(space) or ("" if whole else "only works on whole instructions: take opro or mix")
+
+    def ready(self, scene: Scene) -> bool:
+        """There is something to edit."""
+        return next(_edits(scene, random.Random(0)), None) is not None
 
     async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
         """Unseen candidates."""

@@ -12,6 +12,8 @@ LONG_CHARS = 40
 TARGET_WORDS = 4  # a target of so many words is a copy by itself
 RARE = 2  # words that stand in more examples than these are the task's form
 REPEATED = 3  # a target of so many examples is a label
+LISTED = 3  # so many questions or answers of one word are a copy
+LEAST_CHARS = 3  # that each of them has: A, B and C, or steps 1, 2 and 3, are copied from nowhere
 NEAR = 5  # words between a question of one word and its answer
 NEAR_LABEL = 1  # the same where the answer is a label
 
@@ -33,9 +35,9 @@ class Guard:
 
     A copy is: eight words in a row or forty characters of a question; a whole question of two words or more (of five or
     more also without its first or last); a whole answer of four words or more; a question of one word with its answer
-    near by (a label: beside it). Words compare without case and punctuation. Never a copy are labels (answers of
-    several examples) alone, what several questions have in common, and short questions made only of words that
-    instructions are made of.
+    near by (a label: beside it); three questions or answers of one word. Words compare without case and
+    punctuation. Never a copy are labels (answers of several examples) alone, what several questions have in common, and
+    short questions made only of words that instructions are made of.
 
     Args:
         examples: those that the search sees.
@@ -47,7 +49,7 @@ class Guard:
     def objection(self, text: str) -> str:
         """What the text copies, in words for the optimizer; empty where it copies nothing."""
         words = _words(text)
-        found = self._run(words) or self._pair(words)
+        found = self._run(words) or self._pair(words) or self._list(words)
         return f'copies a training example ("{" ".join(found)}"): describe the task in general words' if found else ""
 
     def _run(self, words: Words) -> Words:
@@ -72,6 +74,10 @@ class Guard:
                     if words[other : other + size] == answer:
                         return words[min(place, other) : max(place + 1, other + size)]
         return ()
+
+    def _list(self, words: Words) -> Words:
+        found = tuple(dict.fromkeys(word for word in words if word in self._singles))
+        return found if len(found) >= LISTED else ()
 
     @cached_property
     def _labels(self) -> frozenset[Words]:
@@ -110,6 +116,17 @@ class Guard:
             for piece, count in counts.items()
             if count <= RARE and len(piece) <= LONG_WORDS and not USUAL.issuperset(piece)
         )
+
+    @cached_property
+    def _singles(self) -> frozenset[str]:
+        """Questions and answers of one word, but for those that come again or that anybody may write."""
+        counts = Counter(
+            piece[0]
+            for question, targets in self._texts
+            for piece in {question, *targets}
+            if len(piece) == 1 and len(piece[0]) >= LEAST_CHARS and piece not in self._labels
+        )
+        return frozenset(word for word, count in counts.items() if count <= RARE and word not in USUAL)
 
     @cached_property
     def _answers(self) -> dict[str, list[Words]]:

@@ -13,7 +13,7 @@ from optiprompt.data.examples import Example
 from optiprompt.errors import Unheard, UsageError
 from optiprompt.spaces.prompt import Prompts
 from optiprompt.spaces.text import Text
-from optiprompt.tasks._prompt_task import PromptTask, check_start
+from optiprompt.tasks._prompt_task import LEAST_GAIN, PromptTask, check_start
 from optiprompt.tasks._strata import Asked, evaluated
 from optiprompt.tasks.base import By, Task
 from optiprompt.together import together
@@ -191,7 +191,7 @@ class MultiTask(Task):
 
     def aim(self, scores: Sequence[float]) -> float:
         """A little better than the best shown, at most 1."""
-        return min(1.0, super().aim(scores))
+        return min(1.0, max(super().aim(scores), scores[-1] + LEAST_GAIN)) if scores else 1.0
 
     def exemplar(self, example: Example) -> Mapping[str, str]:
         """As the example's own task shows it."""
@@ -251,13 +251,15 @@ def _common(spaces: Sequence[Text | Prompts]) -> Text | Prompts:
     """The space of the texts that each of the spaces allows.
 
     Raises:
-        UsageError: several tasks have prompts of several parts.
+        UsageError: several tasks have prompts of several parts, or prompts may show examples.
     """
+    if any(isinstance(each, Prompts) and each.shots for each in spaces):
+        raise UsageError("--shots needs a single task and a single scorer: leave it out, or name one of each")
     if len(spaces) == 1:
         return spaces[0]
     texts = [each for each in spaces if isinstance(each, Text)]
     if len(texts) < len(spaces):
-        raise UsageError("several tasks share one instruction: leave out --shots and parts, whose examples differ")
+        raise UsageError("several tasks share one instruction: leave out parts")
     tags = {each.tag for each in texts}
     return Text(
         max_chars=max(each.max_chars for each in texts),  # a start of one task may be long

@@ -30,6 +30,7 @@ from optiprompt.tasks._structured import arranged, shows, split_off
 from optiprompt.tasks.base import Task
 from optiprompt.threads import turn
 
+LEAST_GAIN = 0.05  # a list to continue asks for so much more than the best at least
 START = ("Let's solve the problem.", "Let's think step by step.", "")
 
 
@@ -249,7 +250,7 @@ class PromptTask(Task):
 
     def aim(self, scores: Sequence[float]) -> float:
         """A little better than the best shown, at most 1."""
-        return min(1.0, super().aim(scores))
+        return min(1.0, max(super().aim(scores), scores[-1] + LEAST_GAIN)) if scores else 1.0
 
     def exemplar(self, example: Example) -> Mapping[str, str]:
         """The question as it is asked, with `<INS>` (or `<Start>`) where the instruction goes."""

@@ -39,7 +39,8 @@ def load_task(
         name: a shipped task (`gsm8k`), a variant of one (`bbh/navigate`), all of them (`bbh`), or the path of a YAML
             file; or several of these with commas between.
         overrides: fields of the YAML to set otherwise; `sizes.train` is the field train of the field sizes.
-        preset: takes the fields that the YAML has under `presets:` by this name, if any; `overrides` come after them.
+        preset: takes the fields that the YAML has under `presets:` by this name, if any, and where it is silent those
+            that its kind has; `overrides` come after them.
         by: what the score of several is: the `mean` of their accuracies, or that of the `worst`.
 
     Raises:
@@ -67,6 +68,7 @@ def load_task(
     if variants is not None:
         fields |= {variants.field: chosen, "name": f"{fields['name']}/{chosen}"}
     spec: type[BaseModel] = find("tasks", kind).Spec
+    fields = {**getattr(spec, "presets", {}).get(preset, {}), **fields}
     try:
         built: Task = spec.model_validate(fields).build(path.parent)  # type: ignore[attr-defined]
     except ValidationError as error:

@@ -1,7 +1,8 @@
 """A prompt task as a YAML file describes it."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -46,7 +47,10 @@ class Spec(BaseModel):
         parts: what a candidate may hold: `instruction`, also `system` and `format`.
         shots: how many examples a candidate may show; they are kept out of what candidates are scored on.
         length_penalty: points of accuracy that 100 characters cost where candidates are ranked.
+        presets: fields by the name of a preset, for what the YAML does not say: the published system has no guard.
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"reference": {"guard": False}}
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from benchmarks.prompts import _peers
 from benchmarks.prompts.__main__ import main
@@ -15,6 +16,7 @@ from benchmarks.prompts._methods import Job
 from benchmarks.prompts._models import Endpoint, endpoint
 from benchmarks.prompts._peers import PEERS, PeerFailed, run_peer
 from benchmarks.prompts._proxy import SPENT, Account, Proxy
+from benchmarks.prompts._rows import Rows
 from benchmarks.prompts._tasks import material, prompt_task
 from optiprompt.errors import UsageError
 from optiprompt.testing.server import ChaosServer, first, status
@@ -187,3 +189,18 @@ def _job(server: ChaosServer, proxy: Proxy, task_file: Path, folder: Path) -> Jo
     counted = account(task_file, server.url, scorer=60, optimizer=8)
     seen = material(counted.task, 0, 60)
     return Job(str(task_file), counted.task, seen, counted, proxy.open(counted), 0, 4, str(folder))
+
+
+def test_rows_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text('[{"task": ')
+    with pytest.raises(UsageError, match=r"--json .*rows\.json is no JSON"):
+        Rows(tmp_path / "rows.json")
+    (tmp_path / "rows.json").write_text('{"task": 1}')
+    with pytest.raises(UsageError, match="holds no rows"):
+        Rows(tmp_path / "rows.json")
+
+
+def test_a_start_that_brought_nothing_fails(task_file: Path) -> None:
+    with ChaosServer(answer, faults=first(10**6, status(401))) as server, pytest.raises(typer.Exit) as ended:
+        main(f"m@{server.url}", f"m@{server.url}", str(task_file), "start", "none", 1, test=5)
+    assert ended.value.exit_code == 1

@@ -114,6 +114,10 @@ def test_several_proposals_are_several(reply: str) -> None:
         "In the first step, read the noun. In the second step, write its plural.",
         "To write the plural of a noun that is irregular, think of its class.",
         "Your answer is one word, the plural of the noun.",
+        "Write the plural of the following noun:",
+        "写出下面这个词的复数形式。",
+        "名詞の複数形を書いてください。",
+        "เขียนรูปพหูพจน์ของคำนาม",
     ],
 )
 @pytest.mark.parametrize("wrapping", ["{}", "<INS>{}</INS>", "<INS>\n{}\n</INS>", "Improved instruction:\n\n{}"])
@@ -135,6 +139,10 @@ def test_what_is_one_instruction_stays_one(text: str, wrapping: str) -> None:
         "def plural(noun):\n    return noun + 's'",
         "Input: cup\nOutput: cups",
         "cups",
+        "好",
+        "Here they are:",
+        "Improved instruction:",
+        "Some better ways to say it:",
         "The model fails because the instruction is too vague.",
         "Let me know if you need anything else.",
         "<think>Perhaps <INS>Answer it.</INS> is",
@@ -174,6 +182,11 @@ def test_the_tag_is_the_one_asked_for() -> None:
 )
 def test_a_continuation_ends_with_its_quote_or_line(reply: str) -> None:
     assert continuation(reply) == [WRITE]
+
+
+def test_a_continuation_keeps_the_quotes_inside() -> None:
+    text = 'Write the word "yes" or "no".'
+    assert continuation(f'{text}" It was easy.') == continuation(text) == [text]
 
 
 @pytest.mark.parametrize("reply", ["", '"', "\n\n", "Input: cup\nOutput: cups", "</INS>"])

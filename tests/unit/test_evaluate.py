@@ -205,6 +205,7 @@ BAD = [
     (["TASK", "--position", "middle"], "--position"),
     (["TASK", "--split", "all"], "--split"),
     (["zooo"], "unknown task"),
+    (["gsm8k", "--human"], "--human is for a task induction/NAME, not gsm8k"),
 ]
 
 

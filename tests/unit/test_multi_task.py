@@ -20,6 +20,7 @@ from optiprompt.events import Evaluated, HeldOut, Proposed, Started
 from optiprompt.store import read_events
 from optiprompt.tasks._multi_task import with_scorers
 from optiprompt.testing.server import ChaosServer
+from optiprompt.warm import with_texts
 from optiprompt.worst_case import compare
 
 
@@ -161,6 +162,12 @@ def test_each_scorer_answers_every_question_and_both_answers_are_one_measurement
         op.optimize(task("ants"), scorer=[])
     with pytest.raises(UsageError, match="the scorer right is given twice"):
         with_scorers(task("ants"), [right, right])
+    shown = task("ants")
+    shown.structure(shots=2)
+    with pytest.raises(UsageError, match="--shots needs a single task and a single scorer"):
+        with_scorers(shown, [right, wrong])
+    with pytest.raises(UsageError, match="--shots needs"):
+        op.MultiTask([shown, task("bees")])
 
 
 def test_a_scorer_that_is_not_there_says_nothing_of_the_candidate() -> None:
@@ -287,6 +294,21 @@ def test_a_warm_start_adds_the_best_of_an_earlier_run_of_another_task(tmp_path: 
         op.optimize(task("ants"), optimizer=model, scorer=model, steps=0, run_dir=tmp_path / "second")
     with pytest.raises(RunError, match="holds no run"):
         op.warm_start(task("ants"), tmp_path / "nowhere")
+
+
+def test_a_warm_start_is_read_as_a_proposal_is() -> None:
+    example = "<example><input>left</input><output>right</output></example>"
+    texts = [f"<instruction>Think.</instruction>{example}", f"<format>Be brief.</format>{example}"]
+    copying = op.PromptTask("moods", op.Splits((op.Example("a", "A long dull evening.", "bad"),)), op.graders.exact())
+    warm = with_texts(copying, [*texts, "Say what a long dull evening is."])
+    assert warm.warm == ("Think.",)
+    without, copy = warm.notes
+    assert "'<format>Be brief." in without
+    assert "without an instruction" in without
+    assert "copies a training example" in copy
+    shown = task("ants")
+    shown.structure(shots=2)
+    assert with_texts(shown, texts[:1]).warm == tuple(texts[:1])
 
 
 # On the command line

@@ -115,6 +115,27 @@ def test_a_reply_without_an_instruction_is_rejected_and_kept(tmp_path: Path) -> 
     assert "no instruction" in rejected[0].evaluation.reason
 
 
+@pytest.mark.parametrize("cleaning", [True, False])
+def test_without_cleaning_only_the_form_asked_for_counts(cleaning: bool, tmp_path: Path) -> None:
+    result = search(
+        Asked({".": "Here is an instruction: Name the opposite."}), tmp_path / "bare", "induce", cleaning=cleaning
+    )
+    read = {trial.text for trial in result.trajectory.trials if trial.step == 1 and trial.evaluation.status == "ok"}
+    assert read == ({"Name the opposite."} if cleaning else set())
+    result = search(Asked({".": "<INS>antonym</INS>"}), tmp_path / "tagged", "induce", cleaning=cleaning)
+    read = {trial.text for trial in result.trajectory.trials if trial.step == 1 and trial.evaluation.status == "ok"}
+    assert read == (set() if cleaning else {"Antonym"})
+
+
+@pytest.mark.parametrize(("position", "shots"), [("A_begin", 0), ("Q_begin", 2)])
+def test_edits_are_for_whole_instructions(position: Any, shots: int, tmp_path: Path) -> None:
+    task = op.PromptTask("opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), position=position)
+    if shots:
+        task.structure(shots=shots)
+    with pytest.raises(UsageError, match=r"edit.*whole instructions"):
+        op.optimize(task, optimizer=Asked({}), scorer=scorer(), algorithm=op.Opro(operators="edit"), run_dir=tmp_path)
+
+
 def test_an_operator_that_does_not_fit_or_exist_is_refused(tmp_path: Path) -> None:
     task = op.FunctionTask("sum", op.Numbers({"a": (0, 9)}, integer=True), lambda point: point["a"])
     for operators, message in (("induce", "text candidates"), ("indce", "did you mean 'induce'")):

@@ -18,6 +18,7 @@ from optiprompt.data import Example, Splits
 from optiprompt.errors import BackendError, DataError, FatalBackendError, ParseError, PromptTooLong, UsageError
 from optiprompt.tasks import loader
 from optiprompt.tasks._asking import Asking, Position
+from optiprompt.tasks._multi_task import MultiTask
 from optiprompt.tasks.loader import load_task
 from optiprompt.tasks.prompt import PromptTask
 
@@ -245,11 +246,18 @@ def test_a_candidate_is_never_a_template() -> None:
 
 def test_what_the_optimizer_is_shown() -> None:
     task = sums(Splits(tuple(SUMS[:4]), test=(Example("z", "z?", ("1", "2")),)), position="A_begin")
-    assert (task.show(0.666), task.show(0.0), task.show(1.0), task.aim([0.4, 0.9])) == ("67", "0", "100", 0.9)
+    assert (task.show(0.666), task.show(0.0), task.show(1.0)) == ("67", "0", "100")
     assert task.place == "at the beginning of the answer"
     assert task.space.tag == "Start"
     assert task.examples == task.splits.train
     assert task.exemplar(task.splits.test[0]) == {"input": "Q: z?\n\nA: <Start>", "target": "1"}
+
+
+def test_a_list_to_continue_asks_for_more_than_the_best() -> None:
+    task = sums(SUMS)
+    aims = [task.aim(scores) for scores in ([], [0.0, 0.0], [0.2, 0.5, 0.7], [1.0, 1.0])]
+    assert aims == pytest.approx([1.0, 0.05, 0.9, 1.0])
+    assert MultiTask([task]).aim([0.0, 0.0]) == 0.05
 
 
 def test_an_exemplar_shows_where_the_instruction_goes() -> None:
@@ -433,6 +441,17 @@ def test_a_task_file_says_how_answers_are_had(tmp_path: Path) -> None:
     assert scorer.requests[0].stop == ("\nQ:", "\n\n")
     with pytest.raises(UsageError, match="answer: "):
         loaded(path, answer="guess")
+
+
+def test_the_published_system_has_no_guard_unless_it_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, WHOLE)
+    guards = [
+        loader.load_task(path, overrides, preset).guard  # type: ignore[attr-defined]
+        for overrides, preset in (({}, None), ({}, "reference"), ({"guard": True}, "reference"))
+    ]
+    assert guards == [True, False, True]
+    path = write(tmp_path, f"{WHOLE}guard: true\n")
+    assert loader.load_task(path, {}, "reference").guard, "the file says so"  # type: ignore[attr-defined]
 
 
 def test_sizes_can_be_set_otherwise(tmp_path: Path) -> None:

@@ -184,4 +184,5 @@ def test_the_command_lines_words_reach_the_task() -> None:
 
     plan = make_plan("antonyms.yaml", shots=4, guard=False, settings={})
     assert plan.overrides == {"shots": 4, "guard": False}
+    assert make_plan("antonyms.yaml", guard=True, settings={}).overrides == {"guard": True}
     assert make_plan("antonyms.yaml", settings={}).overrides == {}
