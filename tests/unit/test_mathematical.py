@@ -92,9 +92,8 @@ def test_the_search_ends_in_the_step_that_brings_the_truth_and_the_table_says_so
 ) -> None:
     replies = numbers((30, 1), (31, 1), (32, 1), (30, 1), (25, 23), (40, 1), (99, 9))
     optimizer = script(tmp_path, replies)
-    words = ("run", "linear_regression", "--optimizer", optimizer, "--proposals", "2", "--display", "none")
-    words += ("--operators", "opro")
-    line = ("--set", "w=25", "--set", "b=23")
+    words = ("run", "linear_regression", "--optimizer", optimizer, "--proposals", "2", "--operators", "opro")
+    line = ("--set", "w=25", "--set", "b=23", "--display", "none")
     code, out = call(capsys, monkeypatch, *words, *line, "--run-dir", str(runs / "a"))
     assert code == 0
     assert "the optimum is found" in out
@@ -212,8 +211,20 @@ def test_replies_that_are_only_rubbish_end_the_run(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runs: Path
 ) -> None:
     optimizer = script(tmp_path, [{"match": ".", "text": "I would rather not say."}])
-    words = ("run", name, "--optimizer", optimizer, "--steps", "500", "--run-dir", str(runs / "a"), "--display", "none")
-    words += ("--operators", "opro")
+    words = (
+        "run",
+        name,
+        "--optimizer",
+        optimizer,
+        "--operators",
+        "opro",
+        "--steps",
+        "500",
+        "--run-dir",
+        str(runs / "a"),
+        "--display",
+        "none",
+    )
     code, out = call(capsys, monkeypatch, *words)
     assert code == 0
     assert "20 steps in a row brought no new candidate" in out
