@@ -48,7 +48,7 @@ def load(name: str, **overrides: Any) -> PromptTask:
 
 def test_a_task_reads_the_data_folder_and_does_not_tell_the_optimizer_its_name(made_up: Path) -> None:
     task = load("induction/sum")
-    assert [len(each) for each in (task.examples, task.dev, task.test)] == [30, 20, 30]
+    assert [len(each) for each in (task.examples, task.dev, task.test)] == [24, 20, 30]
     assert task.grader == graders.induction()
     assert list(task._start) == ["Let's solve the problem.", "Answer the question."]
     assert "sum" not in task.description
