@@ -82,6 +82,8 @@ class OproSearcher(Searcher):
         if not ready:
             scene = replace(scene, any_parent=True)
             ready = self._ready(scene)
+        if not ready and trajectory.steps == 0:
+            raise UsageError(f"nothing to work on for {', '.join(self._operators)}: add another of --operators, or mix")
         dealt = self._bandit.deal(ready, min(count, self._settings.proposals), rng)
         # Each has a generator of its own: what one draws does not depend on what another did.
         chances = {name: random.Random(rng.random()) for name in dealt} if len(self._operators) > 1 else {}

@@ -188,3 +188,17 @@ def test_once_the_optimizers_calls_are_spent_what_needs_none_goes_on(tmp_path: P
     assert sources.count("induce") == 1
     assert sources.count("edit") > 8
     assert result.calls_by_role["optimizer"] == 2
+
+
+def test_an_operator_that_finds_nothing_to_work_on_says_so(tmp_path: Path) -> None:
+    task = op.PromptTask("opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), start=["Answer."])
+    with pytest.raises(UsageError, match="nothing to work on for shorten: add another"):
+        op.optimize(
+            task,
+            optimizer=Asked({}),
+            scorer=scorer(),
+            algorithm=op.Opro(operators="shorten"),
+            steps=3,
+            scoring=op.Scoring(racing=None, cache=False),
+            run_dir=tmp_path,
+        )
