@@ -89,7 +89,8 @@ class Scene:
     async def ask(self, request: Request, samples: Sequence[int]) -> list[Heard]:
         """The model's replies; where no call came through each is an error, as the trajectory has to know.
 
-        Where the run may send no more, those that came before: they are paid, as is what the step has brought.
+        Empty where the run may send no more. Those that came before are on disk: a run that goes on with a larger
+        budget finds them there, and ends as if it had never stopped.
 
         Raises:
             FatalBackendError: asking again cannot help.
@@ -99,8 +100,7 @@ class Scene:
             replies = await self.optimizer.generate(request, samples)
         except BudgetSpent as error:
             self.refusals.append(error)
-            paid = sorted(error.replies.items())
-            return [Heard(reply, (key, number)) for number, reply in paid if reply.finish != "error"]
+            return []
         except FatalBackendError:
             raise
         except BackendError as error:

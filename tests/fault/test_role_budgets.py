@@ -113,13 +113,6 @@ def test_no_role_sends_one_request_over_also_when_the_run_is_resumed(
             assert (tmp_path / "run" / "events.jsonl").read_bytes() == before, "nothing to do is nothing done"
 
 
-def test_replies_that_came_before_the_end_are_proposed(tmp_path: Path) -> None:
-    with ChaosServer(Answers(), honours_n=False) as server:
-        result = search(server, tmp_path / "run", op.Budget(optimizer_calls=6), held_out=False)
-    assert result.calls_by_role["optimizer"] == 6
-    assert sum(trial.proposal.source == "opro" for trial in result.trajectory.trials) == 6, "4 in a step, then 2"
-
-
 @pytest.mark.parametrize(
     ("budget", "reason"),
     [

@@ -48,11 +48,13 @@ def test_what_is_found_is_clean_and_stays(reply: str) -> None:
 )
 def test_a_megabyte_is_read_in_linear_time(piece: str) -> None:
     def seconds(size: int) -> float:
-        reply = piece * (size // len(piece))
-        began = time.process_time()
-        instructions(reply)
-        continuation(reply)
-        return time.process_time() - began
+        reply, took = piece * (size // len(piece)), []
+        for _ in range(3):
+            began = time.process_time()
+            instructions(reply)
+            continuation(reply)
+            took.append(time.process_time() - began)
+        return min(took)
 
     # Ten times the text takes ten times as long, with room for what other work on the machine does to the clock.
     assert seconds(50_000) < 40 * max(seconds(5_000), 0.01)
