@@ -120,7 +120,9 @@ def test_the_same_search_against_a_real_model_behind_http(tmp_path: Path) -> Non
     task = op.load_task(str(write_task(tmp_path)), {"sizes.train": 5})
     with ChaosServer(answer) as server:
         remote = op.backend(f"openai:smol@{server.url}")
-        result = op.optimize(task, optimizer=remote, scorer=remote, algorithm=op.Opro(proposals=2), steps=1)
+        result = op.optimize(
+            task, optimizer=remote, scorer=remote, algorithm=op.Opro(proposals=2, operators="opro"), steps=1
+        )
     scores = {trial.text: trial.score for trial in result.trajectory}
     assert scores["What is the capital of this country?"] > scores["Let's solve the problem."]
     assert "Name the capital of this country." in scores
