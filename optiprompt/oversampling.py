@@ -59,7 +59,8 @@ def _best(fresh: Sequence[_Fresh], promise: Sequence[float], dealt: Mapping[str,
     order = [fresh[place] for place in sorted(range(len(fresh)), key=lambda place: -promise[place])]
     first = {name: next((each for each in order if each.operator == name), None) for name in dealt}
     taken = [each for each in first.values() if each]
-    return taken + [each for each in order if each not in taken][: sum(dealt.values()) - len(taken)]
+    keys = {each.candidate.key for each in taken}
+    return taken + [each for each in order if each.candidate.key not in keys][: sum(dealt.values()) - len(taken)]
 
 
 def _cut(proposals: Sequence[Proposal], kept: set[int], others: set[int], full: bool) -> list[Proposal]:

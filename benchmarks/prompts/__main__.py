@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 import optiprompt as op
-from benchmarks.prompts._methods import FREE, OWN, Found, Job
+from benchmarks.prompts._methods import FREE, MOST, OWN, SHOWING, Found, Job
 from benchmarks.prompts._models import Endpoint, endpoint
 from benchmarks.prompts._peers import PEERS, SHOTS, run_peer
 from benchmarks.prompts._proxy import Account, Proxy, Role
@@ -52,8 +52,9 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a peer that runs is ended too
     names = _known(tasks, FULL if full else QUICK, None)
     usual = tuple(peer for peer in PEERS if peer not in SHOTS)
+    own = tuple(method for method in OWN if method not in SHOWING)
     known, failed = len(rows.rows), False
-    chosen = [*_known(methods, tuple(OWN), OWN), *_known(peers, usual, PEERS)]
+    chosen = [*_known(methods, own, OWN), *_known(peers, usual, PEERS)]
     try:
         with Proxy(cache_folder() / "benchmarks" / "scorer.sqlite") as proxy:
             for seed in range(seeds or (3 if full else 1)):
@@ -135,7 +136,9 @@ class _Bench:
         with tempfile.TemporaryDirectory(prefix="optiprompt-") as folder:
             job = Job(name, task, examples, account, proxy.open(account), seed, self.concurrency, folder)
             found = OWN[method](job) if method in OWN else run_peer(PEERS[method], job, self.minutes)
-        return {**self._scored(job, found), "ended": found.ended, "shots": method in SHOTS}
+        if method in SHOWING:
+            task.structure(shots=MOST)
+        return {**self._scored(job, found), "ended": found.ended, "shots": method in (*SHOWING, *SHOTS)}
 
     def _scored(self, job: Job, found: Found) -> Row:
         """The instruction on the test split, outside the budget."""

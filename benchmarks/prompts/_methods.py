@@ -17,6 +17,8 @@ from optiprompt.loop import Search
 from optiprompt.tasks._human import human_variants
 from optiprompt.tasks.prompt import PromptTask
 
+MOST = 4  # examples that a prompt of `optiprompt-shots` may show
+
 
 @dataclass(frozen=True)
 class Job:
@@ -63,6 +65,14 @@ def optiprompt(job: Job) -> Found:
     """Our defaults."""
     task = prompt_task(job.name)
     return _search(job, searched(task, task.splits.train, task.splits.dev), op.Opro(), op.Scoring(cache=False))
+
+
+def with_shots(job: Job) -> Found:
+    """`--shots 4`: prompts that may show examples, which are searched together with the instruction."""
+    task = prompt_task(job.name)
+    task = searched(task, task.splits.train, task.splits.dev)
+    task.structure(shots=MOST)
+    return _search(job, task, op.Opro(), op.Scoring(cache=False))
 
 
 def reference(job: Job) -> Found:
@@ -115,8 +125,10 @@ def _chosen(job: Job, texts: list[str]) -> Found:
 
 OWN: dict[str, Callable[[Job], Found]] = {
     "optiprompt": optiprompt,
+    "optiprompt-shots": with_shots,
     "reference": reference,
     "human": written,
     "start": start,
 }
 FREE = ("human", "start")  # outside the budget
+SHOWING = ("optiprompt-shots",)  # their prompts show examples; the others' are instructions alone

@@ -164,9 +164,8 @@ def _shuffled(examples: Sequence[Example], seed: int) -> tuple[list[Example], in
 
 
 def _take(name: str, examples: Sequence[Example], size: int | float | None, seed: int) -> tuple[Example, ...]:
-    if size is None:
-        return tuple(examples)
-    count = _count(size, len(examples), 0)
+    """So many, in an order that says nothing: a budget may look at the first ones only, and files are often sorted."""
+    count = _count(size, len(examples), len(examples))
     _fits(len(examples), **{name: count})
     return tuple(sorted(examples, key=lambda example: _digest([seed, *example.content]))[:count])
 

@@ -31,6 +31,10 @@ class Prompted(Operator):
     def values(self, scene: Scene, rng: random.Random) -> Mapping[str, object]:
         """What the template is filled with for one proposal."""
 
+    def finished(self, scene: Scene, texts: Sequence[str], sample: int) -> Sequence[str]:
+        """What is proposed for the instructions in a reply."""
+        return texts
+
     async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
         """The proposals of `count` replies."""
         requests = [self._request(scene, rng) for _ in range(count)]
@@ -64,7 +68,7 @@ class Prompted(Operator):
             return [Proposal(reply.text, self.name, heard.record, problem, usage=reply.usage)]
         proposals = [
             with_examples(scene.task.space, scene.trajectory, Proposal(text, self.name, heard.record, usage=Usage()))
-            for text in found
+            for text in (self.finished(scene, found, heard.record[1]) if scene.settings.cleaning else found)
         ]
         return [replace(proposals[0], usage=reply.usage), *proposals[1:]]
 

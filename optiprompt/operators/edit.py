@@ -1,23 +1,21 @@
-"""Small edits of an instruction without a model: a sentence less, or one more (GrIPS: Prasad et al., arXiv 2203.07281).
-
-What an instruction lacks is often only a word on the form of the answer, which no model needs to be asked for.
-"""
+"""Small edits of an instruction without a model: a sentence less or more (GrIPS: Prasad et al., arXiv 2203.07281)."""
 
 import random
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from optiprompt.candidate import Proposal, Trial
+from optiprompt.candidate import Proposal
 from optiprompt.errors import ParseError
+from optiprompt.operators._form import FORMS, says_form, wanted, with_sentence
 from optiprompt.operators.base import Operator, Scene
 from optiprompt.spaces.base import Space
 from optiprompt.spaces.prompt import Prompts
 
 PARENTS = 3
 SENTENCES = (
-    "Answer with the output only.",
-    "Write only the answer, without any explanation.",
+    *FORMS,
     "Answer in one word.",
     "Answer in lower case.",
     "Do not repeat the input.",
@@ -47,37 +45,35 @@ class Edit(Operator):
         return next(_edits(scene, random.Random(0)), None) is not None
 
     async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
-        """Unseen candidates."""
-        edits = list(_edits(scene, rng))
-        rng.shuffle(edits)
-        return [Proposal(text, self.name) for text in edits[:count]]
-
-
-def _parents(scene: Scene) -> list[Trial]:
-    best = scene.parents(PARENTS)
-    if best:
-        return best
-    written = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
-    return [trial for trial in written if trial.text and trial.proposal.source != "start"]
+        """Unseen candidates; where nothing is said on the form of the answer that comes first."""
+        return [Proposal(text, self.name) for text in islice(_edits(scene, rng), count)]
 
 
 def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
+    """Unseen texts; without a parent that has something right, of all that a model wrote."""
+    written = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
+    written = [trial for trial in written if trial.text and trial.proposal.source != "start"]
+    best = scene.parents(PARENTS)
+    sentence = wanted(scene).sentence
+    lacking = [trial.text for trial in (*best, *written) if sentence and not says_form(trial.text)]
+    others = [text for parent in best or written for text in _varied(parent.text)]
+    rng.shuffle(others)
     seen = set[str]()
-    for parent in _parents(scene):
-        sentences = re.split(r"(?<=[.!?])\s+", parent.text.strip())
-        said = parent.text.casefold()
-        texts = [f"{parent.text.strip().rstrip('.:')}. {each}" for each in SENTENCES if each.casefold() not in said]
-        # The first sentence mostly says what to do.
-        texts += [" ".join(sentences[:place] + sentences[place + 1 :]) for place in range(1, len(sentences))]
-        rng.shuffle(texts)
-        for text in texts:
-            try:
-                key = scene.task.space.candidate(text).key
-            except ParseError:
-                continue
-            if key not in seen and scene.trajectory.known(key) is None:
-                seen.add(key)
-                yield text
+    for text in [*(with_sentence(each, sentence) for each in lacking), *others]:
+        try:
+            key = scene.task.space.candidate(text).key
+        except ParseError:
+            continue
+        if key not in seen and scene.trajectory.known(key) is None:
+            seen.add(key)
+            yield text
+
+
+def _varied(text: str) -> list[str]:
+    """With a sentence more, or one less but for the first, which mostly says what to do."""
+    sentences = re.split(r"(?<=[.!?])\s+", text.strip())
+    more = [with_sentence(text, each) for each in SENTENCES if each.casefold() not in text.casefold()]
+    return more + [" ".join(sentences[:place] + sentences[place + 1 :]) for place in range(1, len(sentences))]
 
 
 OPERATOR = Edit

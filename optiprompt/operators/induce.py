@@ -1,10 +1,12 @@
 """Infer the instruction from inputs and outputs (Honovich et al. 2022, arXiv 2205.10782; APE, arXiv 2211.01910)."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from optiprompt.operators._form import says_form, wanted, with_sentence
 from optiprompt.operators._prompted import Prompted, failures, pair
 from optiprompt.operators.base import Scene
+from optiprompt.spaces.prompt import tagged
 
 PAIRS = 8
 
@@ -12,7 +14,9 @@ PAIRS = 8
 class Induce(Prompted):
     """Shows inputs with their outputs and asks which instruction leads from one to the other.
 
-    Half of the prompts draw their examples from those that the best candidate gets wrong.
+    Half of the prompts draw their examples from those that the best candidate gets wrong. What is inferred says what
+    the outputs are, seldom that nothing else is written: a sentence on the form is added where one helps, and to half
+    of the instructions where that is not known yet.
     """
 
     name = "induce"
@@ -31,6 +35,13 @@ class Induce(Prompted):
         chosen += rng.sample(rest, min(PAIRS - len(chosen), len(rest)))
         rng.shuffle(chosen)
         return {"pairs": [pair(example) for example in chosen]}
+
+    def finished(self, scene: Scene, texts: Sequence[str], sample: int) -> Sequence[str]:
+        """With a sentence on the form, where it is wanted and not there."""
+        sentence, helps = wanted(scene)
+        if not sentence or scene.task.space.tag == "Start" or not (helps or sample % 2 == 0):
+            return texts
+        return [text if says_form(text) or tagged(text) else with_sentence(text, sentence) for text in texts]
 
 
 OPERATOR = Induce

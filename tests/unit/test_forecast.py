@@ -102,7 +102,6 @@ def test_the_calls_of_mixed_operators_are_foreseen_about(task: str, call: Any, t
         expected = json.loads(call(*words, "--dry-run", "--json")[1])
         call(*words, "--run-dir", str(tmp_path / "run"))
         taken = spent(tmp_path / "run")
-    print(expected["optimizer"], expected["scorer"], taken)
     assert expected["optimizer"]["calls"] == pytest.approx(taken["writer"]["calls"], rel=0.2)
     assert expected["scorer"]["calls"] == pytest.approx(taken["solver"]["calls"], rel=0.2)
 

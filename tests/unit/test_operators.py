@@ -9,6 +9,7 @@ import optiprompt as op
 from optiprompt.backends.base import Request
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.errors import UsageError
+from optiprompt.operators._form import FORMS, says_form
 
 WORDS = {"warm": "cold", "early": "late", "full": "empty", "near": "far", "loud": "quiet", "soft": "hard"}
 EXAMPLES = tuple(op.Example(word, word, opposite) for word, opposite in WORDS.items())
@@ -54,7 +55,8 @@ def test_each_works_alone_and_says_where_its_proposals_are_from(operator: str, t
     optimizer = Asked({".": "<INS>name the opposite</INS>"})
     result = search(optimizer, tmp_path, operator)
     [proposed] = [trial for trial in result.trajectory.trials if trial.step == 1 and not trial.duplicate]
-    assert proposed.text == "Name the opposite"
+    # The best asks for nothing else, and so does what is induced.
+    assert proposed.text == "Name the opposite" + (". Answer with the output only." if operator == "induce" else "")
     assert proposed.proposal.source == operator
     assert proposed.score == 0.5
 
@@ -89,14 +91,14 @@ def test_crossover_needs_two_parents_and_shows_them(tmp_path: Path) -> None:
     search(optimizer, tmp_path, "crossover,induce", steps=2)
     joined = [prompt for prompt in optimizer.prompts if "joins the strengths" in prompt]
     assert joined
-    assert all(GOOD in prompt and "Name the opposite." in prompt for prompt in joined)
+    assert all(GOOD in prompt and "Name the opposite. " in prompt for prompt in joined)
 
 
 def test_a_small_model_continues_plain_text(tmp_path: Path) -> None:
     for operator in ("induce", "reflect", "paraphrase", "shorten"):
         optimizer = Asked({".": 'Name the opposite."\nand so on'}, continues=True)
         result = search(optimizer, tmp_path / operator, operator)
-        assert "Name the opposite." in [trial.text for trial in result.trajectory], operator
+        assert any(trial.text.startswith("Name the opposite.") for trial in result.trajectory), operator
         assert all(prompt.endswith('"') for prompt in optimizer.prompts)
 
 
@@ -121,7 +123,7 @@ def test_without_cleaning_only_the_form_asked_for_counts(cleaning: bool, tmp_pat
         Asked({".": "Here is an instruction: Name the opposite."}), tmp_path / "bare", "induce", cleaning=cleaning
     )
     read = {trial.text for trial in result.trajectory.trials if trial.step == 1 and trial.evaluation.status == "ok"}
-    assert read == ({"Name the opposite."} if cleaning else set())
+    assert read == ({f"Name the opposite. {FORMS[0]}"} if cleaning else set())
     result = search(Asked({".": "<INS>antonym</INS>"}), tmp_path / "tagged", "induce", cleaning=cleaning)
     read = {trial.text for trial in result.trajectory.trials if trial.step == 1 and trial.evaluation.status == "ok"}
     assert read == (set() if cleaning else {"Antonym"})
@@ -169,6 +171,21 @@ def test_while_nothing_is_right_what_the_model_wrote_is_edited_and_not_the_start
     made = [trial.text for trial in result.trajectory if trial.proposal.source == "edit"]
     assert made
     assert all(text.startswith("Name a fruit. ") for text in made)
+
+
+def test_while_nothing_is_known_of_the_form_half_of_what_is_induced_asks_for_it(tmp_path: Path) -> None:
+    optimizer = Asked({".": "<INS>Name a fruit.</INS>"})
+    task = op.PromptTask("opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), start=["Answer."])
+    algorithm = op.Opro(operators="induce", proposals=2)
+    result = op.optimize(task, optimizer=optimizer, scorer=scorer(), algorithm=algorithm, steps=1, run_dir=tmp_path)
+    made = {trial.text for trial in result.trajectory if trial.proposal.source == "induce"}
+    assert made == {"Name a fruit.", f"Name a fruit. {FORMS[0]}"}
+
+
+def test_an_instruction_may_ask_for_nothing_else_in_its_own_words() -> None:
+    assert not says_form("Write the plural.")
+    assert all(says_form(f"Write the plural. {each}") for each in FORMS)
+    assert says_form("Write only the plural.")
 
 
 def test_once_the_optimizers_calls_are_spent_what_needs_none_goes_on(tmp_path: Path) -> None:

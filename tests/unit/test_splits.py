@@ -87,10 +87,13 @@ def test_dev_is_cut_from_train_where_there_is_none(count: int, given: Sizes, wan
     assert set(splits.test) <= set(test)
 
 
-def test_given_splits_are_used_as_they_are() -> None:
-    train, dev, test = pool(5, "a"), pool(4, "b"), pool(3, "c")
-    assert arrange(train, dev, test) == Splits(tuple(train), tuple(dev), tuple(test))
-    assert sizes_of(arrange(train, dev, test, Sizes(train=2, dev=1))) == (2, 1, 3)
+def test_given_splits_are_used_whole_and_in_an_order_that_says_nothing() -> None:
+    train, dev, test = pool(5, "a"), pool(4, "b"), pool(30, "c")
+    splits = arrange(train, dev, test)
+    assert [{*splits.train}, {*splits.dev}, {*splits.test}] == [{*train}, {*dev}, {*test}]
+    assert splits.test != tuple(test)
+    assert arrange(train, dev, test[::-1]) == splits
+    assert sizes_of(arrange(train, dev, test, Sizes(train=2, dev=1))) == (2, 1, 30)
 
 
 def test_the_seed_fixes_the_cut_and_the_order_of_the_file_does_not_matter() -> None:
