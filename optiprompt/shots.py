@@ -58,6 +58,19 @@ def shots(
     return None
 
 
+def showable(task: PromptTask) -> list[Example]:
+    """The examples to show: the task's pool, but for those whose question is asked too."""
+    asked = {example.input.strip() for split in (task.examples, task.dev, task.test) for example in split}
+    return [example for example in task.pool if example.input.strip() not in asked]
+
+
+def drawn(
+    pool: Sequence[Example], count: int, rng: random.Random, own: Mapping[str, str] = NOTHING
+) -> tuple[Shot, ...]:
+    """So many examples of the pool, or all that there are."""
+    return tuple(_shot(example, rng, own) for example in rng.sample(list(pool), min(count, len(pool))))
+
+
 def _varied(best: Prompt, most: int, pool: Sequence[Example], rng: random.Random, own: Mapping[str, str]) -> Prompt:
     kept = list(best.shots)
     shown = {shot.input for shot in kept}
@@ -67,8 +80,7 @@ def _varied(best: Prompt, most: int, pool: Sequence[Example], rng: random.Random
         moves += ["drop"] + ["swap"] * bool(others) + ["add"] * (bool(others) and len(kept) < most)
     move = rng.choice(moves)
     if move == "draw":
-        drawn = rng.sample(list(pool), rng.randint(1, min(most, len(pool))))
-        return replace(best, shots=tuple(_shot(example, rng, own) for example in drawn))
+        return replace(best, shots=drawn(pool, rng.randint(1, most), rng, own))
     new = [] if move == "drop" else [_shot(rng.choice(others), rng, own)]
     place = rng.randrange(len(kept) + (move == "add"))
     kept[place : place + (move != "add")] = new

@@ -51,7 +51,7 @@ GuardOn = Annotated[
 ]
 Shots = Annotated[
     int | None,
-    typer.Option(min=0, max=8, help="How many examples a prompt may show; they come from train. Default: 0."),
+    typer.Option(min=0, max=8, help="How many examples a prompt may show, none that it is scored on. Default: 0."),
 ]
 RacingOn = Annotated[
     bool | None,

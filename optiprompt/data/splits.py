@@ -47,6 +47,7 @@ class Splits:
         dev: what the winner is chosen on; may be empty.
         test: what the winner and the baseline are scored on at the end; may be empty.
         repeated: examples with the input and target of an earlier one, which were left out before cutting.
+        spare: training examples in no split, where fewer were asked for than there are: nothing is scored on them.
 
     Raises:
         DataError: two splits share an example: the same id, or the same input and target.
@@ -56,6 +57,7 @@ class Splits:
     dev: tuple[Example, ...] = ()
     test: tuple[Example, ...] = ()
     repeated: int = 0
+    spare: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
         _refuse_overlap(self.train, self.dev, self.test)
@@ -67,7 +69,7 @@ class Splits:
     def fingerprint(self) -> dict[str, str]:
         """16 hex digits of a SHA-256 for each split, over the ids, inputs and targets."""
         return {
-            name: _digest([[example.id, *example.content] for example in getattr(self, name)])
+            name: digest([[example.id, *example.content] for example in getattr(self, name)])
             for name in ("train", "dev", "test")
         }
 
@@ -102,6 +104,7 @@ def cut(pool: Sequence[Example], sizes: Sizes | None = None) -> Splits:
         dev=tuple(order[test : test + dev]),
         test=tuple(order[:test]),
         repeated=repeated,
+        spare=tuple(order[test + dev : total - train]),
     )
 
 
@@ -128,7 +131,9 @@ def arrange(
     chosen_test = _take("test", test, sizes.test, sizes.seed)
     if dev is not None:
         chosen_dev = _take("dev", dev, sizes.dev, sizes.seed)
-        return Splits(_take("train", train, sizes.train, sizes.seed), chosen_dev, chosen_test)
+        whole = _take("train", train, None, sizes.seed)
+        chosen_train = _take("train", train, sizes.train, sizes.seed)
+        return Splits(chosen_train, chosen_dev, chosen_test, spare=whole[len(chosen_train) :])
     order, repeated = _shuffled(train, sizes.seed)
     total = len(order)
     usual_dev = total // 3 if total >= 3 * SMALLEST else 0
@@ -139,7 +144,8 @@ def arrange(
         searched = _count(sizes.train, total, 0)
         held = _count(sizes.dev, total, max(0, min(usual_dev, max(SMALLEST, searched // 2), total - searched)))
     _fits(total, train=searched, dev=held)
-    return Splits(tuple(order[total - searched :]), tuple(order[:held]), chosen_test, repeated)
+    spare = tuple(order[held : total - searched])
+    return Splits(tuple(order[total - searched :]), tuple(order[:held]), chosen_test, repeated, spare)
 
 
 def _refuse_overlap(train: Sequence[Example], dev: Sequence[Example], test: Sequence[Example]) -> None:
@@ -159,7 +165,7 @@ def _refuse_overlap(train: Sequence[Example], dev: Sequence[Example], test: Sequ
 def _shuffled(examples: Sequence[Example], seed: int) -> tuple[list[Example], int]:
     # Ordered by a hash of the content: the same examples give the same splits, whatever file or order they come in.
     unique = {example.content: example for example in reversed(examples)}
-    order = sorted(unique.values(), key=lambda example: _digest([seed, *example.content]))
+    order = sorted(unique.values(), key=lambda example: digest([seed, *example.content]))
     return order, len(examples) - len(order)
 
 
@@ -167,7 +173,7 @@ def _take(name: str, examples: Sequence[Example], size: int | float | None, seed
     """So many, in an order that says nothing: a budget may look at the first ones only, and files are often sorted."""
     count = _count(size, len(examples), len(examples))
     _fits(len(examples), **{name: count})
-    return tuple(sorted(examples, key=lambda example: _digest([seed, *example.content]))[:count])
+    return tuple(sorted(examples, key=lambda example: digest([seed, *example.content]))[:count])
 
 
 def _count(size: int | float | None, total: int, default: int) -> int:
@@ -182,6 +188,7 @@ def _fits(total: int, **counts: int) -> None:
         raise UsageError(f"{asked} examples are asked for, but there are {total}: ask for fewer")
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """16 hex digits of a SHA-256 over plain JSON values."""
     text = json.dumps(value, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

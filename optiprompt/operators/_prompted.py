@@ -67,7 +67,7 @@ class Prompted(Operator):
             problem = f"the reply holds no {'starting sentence' if scene.task.space.tag == 'Start' else 'instruction'}"
             return [Proposal(reply.text, self.name, heard.record, problem, usage=reply.usage)]
         proposals = [
-            with_examples(scene.task.space, scene.trajectory, Proposal(text, self.name, heard.record, usage=Usage()))
+            with_examples(scene.task, scene.trajectory, Proposal(text, self.name, heard.record, usage=Usage()))
             for text in (self.finished(scene, found, heard.record[1]) if scene.settings.cleaning else found)
         ]
         return [replace(proposals[0], usage=reply.usage), *proposals[1:]]

@@ -1,14 +1,19 @@
 """Operators that write texts leave the examples of a prompt alone: they do not show them, and keep the best ones."""
 
+import random
 from dataclasses import replace
 from typing import Any
 
 from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import ParseError
+from optiprompt.shots import drawn, showable
 from optiprompt.spaces.base import Space
 from optiprompt.spaces.prompt import Prompts, as_prompt
 from optiprompt.tasks.base import Task
+from optiprompt.tasks.prompt import PromptTask
 from optiprompt.trajectory import Trajectory
+
+SHOWING = 0.5  # chance that a text is given examples while the best candidate shows none
 
 
 def bare(space: Space[Any], trial: Trial) -> Trial:
@@ -30,16 +35,22 @@ def listed(task: Task, trajectory: Trajectory) -> Trajectory:
     return view
 
 
-def with_examples(space: Space[Any], trajectory: Trajectory, proposal: Proposal) -> Proposal:
-    """A written proposal with the examples of the best candidate, where it has none of its own."""
-    best = trajectory.best
-    if not _shows(space) or proposal.problem or best is None or best.candidate is None:
+def with_examples(task: Task, trajectory: Trajectory, proposal: Proposal) -> Proposal:
+    """A written proposal with the examples of the best candidate, where it has none of its own.
+
+    While the best shows none, every other proposal is given some: texts and examples are searched together.
+    """
+    space, best = task.space, trajectory.best
+    if not isinstance(space, Prompts) or not space.shots or proposal.problem or best is None or best.candidate is None:
         return proposal
     try:
         prompt = as_prompt(space.parse(proposal.text))
     except ParseError:
         return proposal
+    rng = random.Random(f"{proposal.reply} {proposal.text}")
     shots = prompt.shots or as_prompt(best.candidate.value).shots
+    if not shots and isinstance(task, PromptTask) and rng.random() < SHOWING:
+        shots = drawn(showable(task), space.shots, rng)
     return replace(proposal, text=space.render(replace(prompt, shots=shots)))
 
 

@@ -35,7 +35,7 @@ class Opro(Operator):
         first = (scene.trajectory.steps + 1) * scene.settings.proposals * draws
         heard = await scene.ask(request, range(first, first + count * draws))
         made = [proposal for each in heard for proposal in self._proposals(scene, each)]
-        return [with_examples(scene.task.space, scene.trajectory, each) for each in made]
+        return [with_examples(scene.task, scene.trajectory, each) for each in made]
 
     def _request(self, scene: Scene, rng: random.Random) -> Request:
         settings, task = scene.settings, scene.task

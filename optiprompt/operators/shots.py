@@ -8,7 +8,7 @@ from optiprompt.data.examples import Example
 from optiprompt.errors import BudgetSpent, Unheard
 from optiprompt.operators._texts import bare
 from optiprompt.operators.base import Operator, Scene
-from optiprompt.shots import bootstrap, shots
+from optiprompt.shots import bootstrap, shots, showable
 from optiprompt.spaces.base import Space
 from optiprompt.spaces.prompt import Prompts
 from optiprompt.tasks.prompt import PromptTask
@@ -36,7 +36,7 @@ class Shots(Operator):
     def ready(self, scene: Scene) -> bool:
         """There are examples to show, and a prompt to show them in."""
         task = scene.task
-        return isinstance(task, PromptTask) and bool(_pool(task)) and scene.trajectory.best is not None
+        return isinstance(task, PromptTask) and bool(showable(task)) and scene.trajectory.best is not None
 
     async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
         """Unseen candidates."""
@@ -44,7 +44,7 @@ class Shots(Operator):
         assert isinstance(task, PromptTask)
         assert isinstance(space, Prompts)
         assert best is not None
-        pool, usage, proposals, taken = _pool(task), Usage(), list[Proposal](), set[str]()
+        pool, usage, proposals, taken = showable(task), Usage(), list[Proposal](), set[str]()
         try:
             own, usage = await self._own(scene, task, best, pool[: BOOTSTRAPPED * space.shots])
         except BudgetSpent as error:
@@ -68,12 +68,6 @@ class Shots(Operator):
         if scene.scorer is None or texts is None or best.score == 0:
             return {}, Usage()
         return await bootstrap(task, texts, scene.scorer, pool)
-
-
-def _pool(task: PromptTask) -> list[Example]:
-    """The examples to show, but for those whose question is asked too."""
-    asked = {example.input.strip() for split in (task.examples, task.dev, task.test) for example in split}
-    return [example for example in task.pool if example.input.strip() not in asked]
 
 
 OPERATOR = Shots

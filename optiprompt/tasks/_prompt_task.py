@@ -9,7 +9,7 @@ from typing import Any
 from optiprompt.backends.base import Backend, Form, Reply, Request
 from optiprompt.candidate import Candidate, Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
-from optiprompt.data.splits import Splits, cut
+from optiprompt.data.splits import Splits, cut, digest
 from optiprompt.errors import (
     BackendError,
     BudgetSpent,
@@ -121,7 +121,7 @@ class PromptTask(Task):
     def structure(self, parts: Sequence[str] = ("instruction",), shots: int = 0) -> None:
         """Let candidates be structured prompts: see `Prompts`.
 
-        Where they may show examples, these come from a part of train that no candidate is scored on.
+        Where they may show examples, these are spare ones, or a part of train that no candidate is scored on.
 
         Args:
             parts: which texts a candidate may have: `system`, `instruction`, `format`.
@@ -134,7 +134,7 @@ class PromptTask(Task):
         self.space = Prompts(texts, parts, shots)
         for text in self._start:
             check_start(self.space, text)
-        self.pool, self.examples = split_off(self.splits.train, shots)
+        self.pool, self.examples = split_off(self.splits, shots)
 
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
         """The accuracy on the train split."""
@@ -268,6 +268,7 @@ class PromptTask(Task):
             **({"extract": True} if self.extract else {}),
             **({"stop": self.stop} if self.stop else {}),
             **({"parts": self.space.parts, "shots": self.space.shots} if isinstance(self.space, Prompts) else {}),
+            **({"shown": digest([each.content for each in self.pool])} if self.pool else {}),
             **({"length_penalty": self.length_penalty} if self.length_penalty else {}),
             **(self._likeliest.identity() if self._likeliest else {}),
         }

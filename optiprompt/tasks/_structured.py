@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from optiprompt.backends.base import Message
 from optiprompt.data.examples import Example
+from optiprompt.data.splits import Splits
 from optiprompt.spaces.prompt import Prompt
 from optiprompt.tasks._asking import Asking
 
 LEAST_POOL = 2  # times as many examples to choose from as can be shown
+MOST_POOL = 100
 POOL = 0.25  # share of train
 
 
@@ -39,13 +41,16 @@ def arranged(asking: Asking, prompt: Prompt, question: str) -> str | tuple[Messa
     return (*messages, Message("user", asking.text(instruction, f"{question}{below}")))
 
 
-def split_off(train: Sequence[Example], shots: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+def split_off(splits: Splits, shots: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """The examples that prompts may show, and those that they are scored on: an example is never both.
 
-    A quarter of train, or twice as many as can be shown, is for showing; at most half of train.
+    Spare ones are shown where there are enough. Else a quarter of train, or twice as many as can be shown, is for
+    showing; at most half of train.
     """
-    size = min(max(LEAST_POOL * shots, round(POOL * len(train))), len(train) // 2) if shots else 0
-    return tuple(train[:size]), tuple(train[size:])
+    if len(splits.spare) >= LEAST_POOL * shots:
+        return splits.spare[:MOST_POOL] if shots else (), splits.train
+    size = min(max(LEAST_POOL * shots, round(POOL * len(splits.train))), len(splits.train) // 2)
+    return splits.train[:size], splits.train[size:]
 
 
 def shows(prompt: Prompt, examples: Sequence[Example]) -> bool:

@@ -8,6 +8,7 @@ from optiprompt import graders
 from optiprompt.backends.base import Message, Reply, Request
 from optiprompt.candidate import Evaluation, Proposal, Trial, Usage
 from optiprompt.data import Example, Splits
+from optiprompt.operators._texts import with_examples
 from optiprompt.shots import NOTHING, bootstrap, shots
 from optiprompt.spaces.prompt import Prompt, Prompts
 from optiprompt.spaces.text import Text
@@ -118,3 +119,19 @@ def test_replies_that_are_the_labels_teach_nothing_and_are_asked_for_a_few_times
     scorer = Capitals("{1}.")
     own, usage = asyncio.run(bootstrap(task, task.space.candidate("Think."), scorer, task.pool))  # type: ignore[arg-type]
     assert (own, usage.calls, len(task.pool)) == ({}, 4, 8)
+
+
+def test_while_the_best_shows_no_examples_some_of_what_is_written_is_given_some() -> None:
+    task = PromptTask("kinds", Splits(tuple(POOL[:2]), spare=tuple(POOL[2:])), graders.exact())
+    task.structure(shots=1)
+    none_shown = tried(("Name the label.", 0.5))
+    texts = [f"Write label {n} down." for n in range(40)]
+    made = [with_examples(task, none_shown, Proposal(text, "induce", ("key", 0))).text for text in texts]
+    given = [text for text in made if "<example>" in text]
+    assert 10 < len(given) < 30
+    assert made == [with_examples(task, none_shown, Proposal(text, "induce", ("key", 0))).text for text in texts]
+    assert all(any(f"<input>{each.input.strip()}</input>" in text for each in POOL[2:]) for text in given)
+
+    best = "Name it.<example><input>a</input><output>b</output></example>"
+    kept = with_examples(task, tried((best, 0.9)), Proposal("Write the label down.", "induce"))
+    assert "<input>a</input>" in kept.text

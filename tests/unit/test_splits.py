@@ -96,6 +96,18 @@ def test_given_splits_are_used_whole_and_in_an_order_that_says_nothing() -> None
     assert sizes_of(arrange(train, dev, test, Sizes(train=2, dev=1))) == (2, 1, 30)
 
 
+def test_what_no_split_takes_is_spare() -> None:
+    everything = pool(100)
+    for splits in (
+        cut(everything, Sizes(train=20, dev=10, test=30)),
+        arrange(everything, None, pool(5, "test"), Sizes(train=20, dev=10)),
+        arrange(everything, pool(5, "dev"), pool(5, "test"), Sizes(train=20)),
+    ):
+        used = {*splits.train, *splits.dev, *splits.test}
+        assert {*splits.spare} == {*everything} - used
+    assert not cut(everything).spare
+
+
 def test_the_seed_fixes_the_cut_and_the_order_of_the_file_does_not_matter() -> None:
     assert cut(pool(250)) == cut(pool(250)[::-1])
     assert cut(pool(250), Sizes(seed=1)).ids() != cut(pool(250)).ids()

@@ -121,6 +121,17 @@ def test_a_shown_example_counts_and_none_is_scored_on_itself() -> None:
     assert shown.input not in {request.prompt[-1].content.splitlines()[-1] for request in scorer.requests}  # type: ignore[union-attr]
 
 
+def test_spare_examples_are_shown_before_any_is_taken_from_train() -> None:
+    splits = op.Splits(tuple(SUMS[:6]), spare=tuple(SUMS[6:14]))
+    task = PromptTask("sums", splits, graders.number())
+    plain = task.identity()
+    task.structure(shots=4)
+    assert (task.pool, task.examples) == (splits.spare, splits.train)
+    task.structure(shots=5)
+    assert (len(task.pool), len(task.examples)) == (3, 3), "eight do not do for prompts of five"
+    assert task.identity() != plain
+
+
 def test_a_prompt_that_shows_what_is_scored_is_refused_and_would_get_no_score_for_it() -> None:
     task, scorer = sums(shots=4), Adder()
     for example in (task.examples[0], task.dev[0]):
