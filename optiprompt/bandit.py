@@ -7,7 +7,7 @@ what does not help now may help later.
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optiprompt.candidate import Direction, Trial
@@ -46,12 +46,14 @@ class Bandit:
             whether they were paid in this run or came from the cache; else evaluations are, and a duplicate or an
             invalid proposal costs next to nothing.
         tradeoff: of a Pareto search, in which a candidate is as good as few others are better in all.
+        worth: what candidates are ranked by, from score and text.
     """
 
     names: Sequence[str]
     direction: Direction
     paid: bool = False
     tradeoff: Tradeoff | None = None
+    worth: Callable[[float, str], float] = lambda score, text: score
     arms: dict[str, Arm] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
 
@@ -80,7 +82,8 @@ class Bandit:
     def _point(self, trial: Trial) -> Point:
         if self.tradeoff:
             return self.tradeoff.point(trial)
-        return (-trial.score if self.direction == "maximize" else trial.score, 0.0)
+        worth = self.worth(trial.score, trial.text)
+        return (-worth if self.direction == "maximize" else worth, 0.0)
 
     def _worth(self, trial: Trial) -> float:
         """1 for a new best, less for a place among the best tenth, quarter, half; nothing for all else."""

@@ -14,6 +14,7 @@ from itertools import islice, pairwise
 from optiprompt import wording
 from optiprompt.parse import polished
 
+START = "Start"  # the tag of starting sentences
 ROUNDS = 4
 PIECES = 64
 READ = 50_000
@@ -37,6 +38,9 @@ class _Section:
 def instructions(reply: str, tag: str = "INS", most: int = 8) -> list[str]:
     """The instructions that a chat reply proposes, in order; [] where there is none.
 
+    With the tag `Start` they are the first words of an answer, which may be about the task, and are taken as they stand
+    between their tags.
+
     Each stands without quotes, markdown and remarks, begins with a capital letter, has at most 2,000 characters, and
     is given once (case and punctuation aside). Time is linear in the reply.
 
@@ -45,6 +49,8 @@ def instructions(reply: str, tag: str = "INS", most: int = 8) -> list[str]:
         tag: the name of the tag.
         most: how many at most.
     """
+    if tag == START and (sentences := _usable(_tagged(_marks(tag).split(_unthought(reply))))):
+        return sentences[:most]
     found = _distinct(_read(_unthought(reply), tag))
     for _ in range(ROUNDS):
         again = _distinct(piece for text in found for piece in _read(text, tag))
@@ -54,7 +60,7 @@ def instructions(reply: str, tag: str = "INS", most: int = 8) -> list[str]:
     return [text for text in found if _read(text, tag) == [text]][:most]
 
 
-def continuation(reply: str) -> list[str]:
+def continuation(reply: str, tag: str = "INS") -> list[str]:
     """The instruction with which a model went on after an open prompt like `The instruction was: "`.
 
     It ends where the quote is closed, the line ends, or the next part of the list begins. At most one.
@@ -62,7 +68,8 @@ def continuation(reply: str) -> list[str]:
     text = _unthought(reply).lstrip()
     text = re.split(r"\n|</?\w{1,20}>|\b(?:In|Out)put:|\bScore:|\bInstruction:", text.lstrip("\"“'‘`"), maxsplit=1)[0]
     quoted = _UNQUOTED.match(text)
-    return instructions(quoted[0] if quoted else "", most=1)
+    written = quoted[0] if quoted else ""
+    return _usable([written]) if tag == START else instructions(written, most=1)
 
 
 def _unthought(reply: str) -> str:
@@ -82,12 +89,22 @@ def _distinct(texts: Iterable[str]) -> list[str]:
 
 def _read(text: str, tag: str) -> list[str]:
     """One reading: of each piece that stands in the form asked for, else of the whole."""
-    marks = re.compile(rf"<\s{{0,3}}(/?)\s{{0,3}}{re.escape(tag)}\s{{0,3}}>", re.IGNORECASE)
+    marks = _marks(tag)
     pieces = _tagged(marks.split(text))
     if pieces:
         return [found for piece in pieces for found in _from_text(piece)]
     text = "\n".join(line for line in text.splitlines() if not marks.search(line))
     return [found for piece in _from_json(text) for found in _from_text(piece)] or _from_text(text)
+
+
+def _marks(tag: str) -> re.Pattern[str]:
+    return re.compile(rf"<\s{{0,3}}(/?)\s{{0,3}}{re.escape(tag)}\s{{0,3}}>", re.IGNORECASE)
+
+
+def _usable(texts: Iterable[str]) -> list[str]:
+    """First words of an answer: whatever they say, if they are not too long."""
+    bare = [polished(text.strip().strip("\"“”'`")) for text in texts]
+    return _distinct(text for text in bare if 2 <= len(text) <= wording.LONGEST and re.search(r"\w", text))
 
 
 def _tagged(parts: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any, TypeVar
 
 from optiprompt.backends.base import Backend
-from optiprompt.candidate import Candidate, Evaluation, Outcome, Usage
+from optiprompt.candidate import Candidate, Evaluation, Outcome, Trial, Usage
 from optiprompt.data.examples import Example
 from optiprompt.errors import BudgetSpent, Unheard
 from optiprompt.likeness import reason, twin
@@ -97,6 +97,17 @@ class _Racer:
         return replace(mean, status="pruned", reason=self.out)
 
 
+def _worths(task: Task, outcomes: Sequence[Outcome], text: str) -> list[float | None]:
+    """What each example adds to the place of a candidate with this text: a length penalty counts in the race too."""
+    extra = task.worth(0.0, text)
+    return [None if each is None else each + extra for each in goodness(task, outcomes)]
+
+
+def _no_worse(task: Task, scored: Sequence[Trial], text: str) -> list[Trial]:
+    """Those that are worth as much as a candidate with this text where they answer alike."""
+    return [trial for trial in scored if task.worth(0.0, trial.text) >= task.worth(0.0, text)]
+
+
 async def race(
     task: Task,
     candidates: Sequence[Candidate[Any]],
@@ -116,7 +127,7 @@ async def race(
     """
     total = len(task.examples)
     scored = [trial for trial in trajectory.ranked() if len(trial.evaluation.outcomes) == total]
-    incumbents = [goodness(task, trial.evaluation.outcomes) for trial in scored]
+    incumbents = [_worths(task, trial.evaluation.outcomes, trial.text) for trial in scored]
     racers = [_Racer(candidate) for candidate in candidates]
     # All scorers of a question are one measurement of it, and each stretch holds every task.
     questions, unit = total // task.repeats, len(task.strata) // task.repeats or 1
@@ -125,11 +136,12 @@ async def race(
         for begin, end in zip([0, *sizes], sizes, strict=False):
             running = [racer for racer in racers if not racer.out]
             await _run(task, running, task.examples[begin:end], scorer)
-            lost = hopeless([goodness(task, racer.outcomes) for racer in running], incumbents, questions, racing)
+            racing_for = [_worths(task, racer.outcomes, racer.candidate.text) for racer in running]
+            lost = hopeless(racing_for, incumbents, questions, racing)
             for racer, out in zip(running, lost, strict=True):
                 if out:
                     racer.out = f"dropped after {end} of {total} examples: it can hardly win"
-                elif end < total and (like := twin(racer.outcomes, scored)):
+                elif end < total and (like := twin(racer.outcomes, _no_worse(task, scored, racer.candidate.text))):
                     racer.out = reason(like, end)
     except BudgetSpent:
         _record(task, racers, record)

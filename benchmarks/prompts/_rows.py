@@ -44,8 +44,9 @@ class Rows:
         return any(all(row.get(name) == key[name] for name in KEY) for row in self.rows)
 
     def like(self, key: Mapping[str, Any]) -> list[Row]:
-        """The rows of the same models and budget."""
-        return [row for row in self.rows if all(row.get(name) == key[name] for name in SETTING)]
+        """The rows of the same models and budget; of each run the last one, should versions differ."""
+        rows = [row for row in self.rows if all(row.get(name) == key[name] for name in SETTING)]
+        return list({(row["task"], row["method"], row["seed"]): row for row in rows}.values())
 
     def add(self, row: Row) -> None:
         """Keep a row, on disk before this returns."""

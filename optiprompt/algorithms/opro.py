@@ -62,7 +62,7 @@ class OproSearcher(Searcher):
         self._optimizer = optimizer
         self._operators = {each.name: each for each in operators(settings.operators, setting.task.space)}
         task = setting.task
-        self._bandit = Bandit(tuple(self._operators), task.direction, task.needs_scorer, task.tradeoff)
+        self._bandit = Bandit(tuple(self._operators), task.direction, task.needs_scorer, task.tradeoff, task.worth)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """The bandit learns."""
@@ -87,6 +87,7 @@ class OproSearcher(Searcher):
         dealt = self._bandit.deal(ready, min(count, self._settings.proposals), rng)
         # Each has a generator of its own: what one draws does not depend on what another did.
         chances = {name: random.Random(rng.random()) for name in dealt} if len(self._operators) > 1 else {}
+        scene = replace(scene, goes_on=any(not self._operators[name].asks for name in ready))
         works = [self._operators[name].propose(scene, share, chances.get(name, rng)) for name, share in dealt.items()]
         made = dict(zip(dealt, await asyncio.gather(*works), strict=True))
         if scene.refusals and not any(made.values()):

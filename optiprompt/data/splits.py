@@ -131,9 +131,10 @@ def arrange(
     chosen_test = _take("test", test, sizes.test, sizes.seed)
     if dev is not None:
         chosen_dev = _take("dev", dev, sizes.dev, sizes.seed)
-        whole = _take("train", train, None, sizes.seed)
-        chosen_train = _take("train", train, sizes.train, sizes.seed)
-        return Splits(chosen_train, chosen_dev, chosen_test, spare=whole[len(chosen_train) :])
+        whole, again = _shuffled(train, sizes.seed)
+        size = _count(sizes.train, len(whole), len(whole))
+        _fits(len(whole), train=size)
+        return Splits(tuple(whole[:size]), chosen_dev, chosen_test, again, tuple(whole[size:]))
     order, repeated = _shuffled(train, sizes.seed)
     total = len(order)
     usual_dev = total // 3 if total >= 3 * SMALLEST else 0

@@ -4,11 +4,21 @@ import re
 from typing import NamedTuple
 
 from optiprompt.errors import ParseError
+from optiprompt.operators._texts import bare
 from optiprompt.operators.base import Scene
+from optiprompt.spaces.prompt import tagged
 
+HALF = 0.5
 FORMS = ("Answer with the output only.", "Write only the answer, without any explanation.", "Write nothing else.")
 
-_SAID = re.compile(r"\b(?:only|alone|nothing else|(?:no|without|without any) explanations?)\b", re.IGNORECASE)
+# "only" or "alone" of the answer, and not of "the only word that ...".
+_SAID = re.compile(
+    r"\bnothing else\b|\b(?:no|without|without any) (?:explanations?|comments?)\b"
+    r"|\b(?:answer|write|output|reply|respond|return|give|say|print|provide)\b(?: [\w']+){0,4} (?:only|alone|just)\b"
+    r"|\bonly (?:write|output|answer|give|return|the (?:answer|output|result|word|number|letter))\b",
+    re.IGNORECASE,
+)
+_ENDS = (".", "!", "?", ":", "。", "！", "？")
 
 
 class Wanted(NamedTuple):
@@ -25,7 +35,8 @@ def says_form(text: str) -> bool:
 
 def with_sentence(text: str, sentence: str) -> str:
     """The text with a sentence behind it."""
-    return f"{text.strip().rstrip('.:')}. {sentence}"
+    text = text.strip().rstrip(":")
+    return f"{text} {sentence}" if text.endswith(_ENDS) else f"{text}. {sentence}"
 
 
 def wanted(scene: Scene) -> Wanted:
@@ -36,12 +47,25 @@ def wanted(scene: Scene) -> Wanted:
     if says_form(best.text):
         said = best.text.casefold()
         return Wanted(next((each for each in FORMS if each.casefold() in said), FORMS[0]), True)
-    tried = any(_known(scene, with_sentence(best.text, each)) for each in FORMS)
-    return Wanted("" if tried else FORMS[0], False)
+    tried = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
+    texts = {bare(scene.task.space, trial).text for trial in tried}
+    return Wanted("" if any(with_sentence(best.text, each) in texts for each in FORMS) else FORMS[0], False)
 
 
-def _known(scene: Scene, text: str) -> bool:
+def finished(scene: Scene, text: str, chance: float) -> str:
+    """A plain instruction with such a sentence, where it is wanted and there is room for it.
+
+    Args:
+        scene: of the step.
+        text: the instruction.
+        chance: drawn evenly from 0 to 1: below a half it is given one also where it is not known whether that helps.
+    """
+    sentence, helps = wanted(scene)
+    if not sentence or says_form(text) or tagged(text) or not (helps or chance < HALF):
+        return text
+    longer = with_sentence(text, sentence)
     try:
-        return scene.trajectory.known(scene.task.space.candidate(text).key) is not None
+        scene.task.space.parse(longer)
     except ParseError:
-        return False
+        return text
+    return longer

@@ -31,7 +31,7 @@ class Prompted(Operator):
     def values(self, scene: Scene, rng: random.Random) -> Mapping[str, object]:
         """What the template is filled with for one proposal."""
 
-    def finished(self, scene: Scene, texts: Sequence[str], sample: int) -> Sequence[str]:
+    def finished(self, scene: Scene, texts: Sequence[str], rng: random.Random) -> Sequence[str]:
         """What is proposed for the instructions in a reply."""
         return texts
 
@@ -66,9 +66,11 @@ class Prompted(Operator):
         if not found:
             problem = f"the reply holds no {'starting sentence' if scene.task.space.tag == 'Start' else 'instruction'}"
             return [Proposal(reply.text, self.name, heard.record, problem, usage=reply.usage)]
+        if scene.settings.cleaning:
+            found = list(self.finished(scene, found, random.Random(f"{heard.record}")))
         proposals = [
             with_examples(scene.task, scene.trajectory, Proposal(text, self.name, heard.record, usage=Usage()))
-            for text in (self.finished(scene, found, heard.record[1]) if scene.settings.cleaning else found)
+            for text in found
         ]
         return [replace(proposals[0], usage=reply.usage), *proposals[1:]]
 
@@ -77,7 +79,7 @@ def _read(scene: Scene, reply: str) -> list[str]:
     """The instructions in a reply: as a person reads them, or what stands in the form asked for."""
     tag = scene.task.space.tag
     if scene.continuing:
-        return cleaning.continuation(reply)
+        return cleaning.continuation(reply, tag)
     if scene.settings.cleaning:
         return cleaning.instructions(reply, tag)
     text = parse.tagged(reply, tag)

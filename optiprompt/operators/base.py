@@ -40,6 +40,7 @@ class Scene:
         steps: how many steps the run will have; None where something else ends it.
         scorer: the model that is instructed, for tasks that need one; None in a rehearsal.
         any_parent: also those that got nothing right are varied: there is nothing else to work on.
+        goes_on: some of the step's operators need no model: its end does not end the run.
         refusals: why the run's budget refused a call, for each one that it did.
     """
 
@@ -51,6 +52,7 @@ class Scene:
     steps: int | None = None
     scorer: Backend | None = None
     any_parent: bool = False
+    goes_on: bool = False
     refusals: list[BudgetSpent] = field(default_factory=list)
 
     @property
@@ -89,8 +91,8 @@ class Scene:
     async def ask(self, request: Request, samples: Sequence[int]) -> list[Heard]:
         """The model's replies; where no call came through each is an error, as the trajectory has to know.
 
-        Empty where the run may send no more. Those that came before are on disk: a run that goes on with a larger
-        budget finds them there, and ends as if it had never stopped.
+        Where the run may send no more, and others go on without the model, those that came before. Empty where the run
+        ends by that: they are on disk, where a run with a larger budget finds them, and ends as if it had never stopped.
 
         Raises:
             FatalBackendError: asking again cannot help.
@@ -100,7 +102,8 @@ class Scene:
             replies = await self.optimizer.generate(request, samples)
         except BudgetSpent as error:
             self.refusals.append(error)
-            return []
+            paid = sorted(error.replies.items()) if self.goes_on else []
+            return [Heard(reply, (key, number)) for number, reply in paid if reply.finish != "error"]
         except FatalBackendError:
             raise
         except BackendError as error:

@@ -55,7 +55,7 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     written = [trial for trial in written if trial.text and trial.proposal.source != "start"]
     best = scene.parents(PARENTS)
     sentence = wanted(scene).sentence
-    lacking = [trial.text for trial in (*best, *written) if sentence and not says_form(trial.text)]
+    lacking = [trial.text for trial in best or written if sentence and not says_form(trial.text)]
     others = [text for parent in best or written for text in _varied(parent.text)]
     rng.shuffle(others)
     seen = set[str]()

@@ -3,10 +3,9 @@
 import random
 from collections.abc import Mapping, Sequence
 
-from optiprompt.operators._form import says_form, wanted, with_sentence
+from optiprompt.operators._form import finished
 from optiprompt.operators._prompted import Prompted, failures, pair
 from optiprompt.operators.base import Scene
-from optiprompt.spaces.prompt import tagged
 
 PAIRS = 8
 
@@ -27,21 +26,18 @@ class Induce(Prompted):
 
     def values(self, scene: Scene, rng: random.Random) -> Mapping[str, object]:
         """`pairs`: some examples."""
-        examples = list(scene.task.examples)
+        examples = list({each.content: each for each in scene.task.examples}.values())  # one for several scorers
         best = scene.trajectory.best
-        wrong = [example for example, _ in failures(best, examples)] if best and rng.random() < 0.5 else []
+        wrong = [each for each, _ in failures(best, examples)] if best and rng.random() < 0.5 else []
         chosen = rng.sample(wrong, min(PAIRS, len(wrong)))
         rest = [example for example in examples if example not in chosen]
         chosen += rng.sample(rest, min(PAIRS - len(chosen), len(rest)))
         rng.shuffle(chosen)
         return {"pairs": [pair(example) for example in chosen]}
 
-    def finished(self, scene: Scene, texts: Sequence[str], sample: int) -> Sequence[str]:
+    def finished(self, scene: Scene, texts: Sequence[str], rng: random.Random) -> Sequence[str]:
         """With a sentence on the form, where it is wanted and not there."""
-        sentence, helps = wanted(scene)
-        if not sentence or scene.task.space.tag == "Start" or not (helps or sample % 2 == 0):
-            return texts
-        return [text if says_form(text) or tagged(text) else with_sentence(text, sentence) for text in texts]
+        return texts if scene.task.space.tag == "Start" else [finished(scene, text, rng.random()) for text in texts]
 
 
 OPERATOR = Induce

@@ -66,7 +66,7 @@ class Opro(Operator):
             if text is None:
                 text = next((each for each in parse.pieces(reply.text) if _is_candidate(space, each)), None)
             texts = [text] if text is not None else []
-        elif scene.settings.cleaning:
+        elif scene.settings.cleaning and not (text and space.tag == cleaning.START):
             texts = cleaning.instructions(reply.text if text is None or scene.style == "chat" else text, space.tag)
         else:
             texts = [parse.polished(text)] if text is not None else []

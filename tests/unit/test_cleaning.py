@@ -192,3 +192,12 @@ def test_a_continuation_keeps_the_quotes_inside() -> None:
 @pytest.mark.parametrize("reply", ["", '"', "\n\n", "Input: cup\nOutput: cups", "</INS>"])
 def test_a_continuation_may_be_empty(reply: str) -> None:
     assert continuation(reply) == []
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["The answer is", "I will solve this step by step.", "To solve this, we first list the numbers.", "The key is to"],
+)
+def test_the_first_words_of_an_answer_may_be_about_the_task(sentence: str) -> None:
+    assert instructions(f"Sure! <Start>{sentence}</Start>", "Start") == [sentence]
+    assert continuation(f'{sentence}"\nand so on', "Start") == [sentence]

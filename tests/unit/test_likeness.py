@@ -86,15 +86,15 @@ class Model:
         pass
 
 
-def test_a_twin_leaves_the_race_after_the_first_block_with_the_reason() -> None:
-    def answer(instruction: str, question: str) -> str:
-        word = question.split()[0]
-        hard = len(word) > 4
-        return f"{word}!" if instruction == "Better" or not hard else f"no {word}"
+def hard_words_wrong(instruction: str, question: str) -> str:
+    word = question.split()[0]
+    return f"{word}!" if instruction == "Better" or len(word) <= 4 else f"no {word}"
 
+
+def test_a_twin_leaves_the_race_after_the_first_block_with_the_reason() -> None:
     task = PromptTask("words", Splits(tuple(EXAMPLES)), graders.exact(), start=["Old"])
     trajectory = Trajectory("maximize")
-    scorer = Model(answer)
+    scorer = Model(hard_words_wrong)
     first = task.space.candidate("Old")
     evaluation = asyncio.run(task.evaluate(first, scorer))  # type: ignore[arg-type]
     trajectory.add_step([Trial(Proposal("Old", "start"), first, evaluation, 0)])
@@ -107,3 +107,18 @@ def test_a_twin_leaves_the_race_after_the_first_block_with_the_reason() -> None:
         asyncio.run(race(task, racers, trajectory, scorer, Racing(), found.__setitem__))  # type: ignore[arg-type]
         assert (found[0].status, found[0].reason) == expected
         assert scorer.asked - before == calls
+
+
+def test_a_shorter_twin_stays_in_the_race_where_length_counts() -> None:
+    task = PromptTask("words", Splits(tuple(EXAMPLES)), graders.exact(), start=["Old"])
+    task.length_penalty = 5.0
+    scorer = Model(hard_words_wrong)
+    long = task.space.candidate("Say the word with an exclamation mark, please, and take your time over it.")
+    evaluation = asyncio.run(task.evaluate(long, scorer))  # type: ignore[arg-type]
+    trajectory = Trajectory("maximize", worth=task.worth)
+    trajectory.add_step([Trial(Proposal(long.text, "start"), long, evaluation, 0)])
+    for text, status in (("Same", "ok"), (long.text.replace("please", "if you would be so kind"), "pruned")):
+        found: dict[int, Evaluation] = {}
+        racers = [task.space.candidate(text)]
+        asyncio.run(race(task, racers, trajectory, scorer, Racing(), found.__setitem__))  # type: ignore[arg-type]
+        assert found[0].status == status, text

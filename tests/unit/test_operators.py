@@ -9,7 +9,7 @@ import optiprompt as op
 from optiprompt.backends.base import Request
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.errors import UsageError
-from optiprompt.operators._form import FORMS, says_form
+from optiprompt.operators._form import FORMS, says_form, with_sentence
 
 WORDS = {"warm": "cold", "early": "late", "full": "empty", "near": "far", "loud": "quiet", "soft": "hard"}
 EXAMPLES = tuple(op.Example(word, word, opposite) for word, opposite in WORDS.items())
@@ -176,7 +176,7 @@ def test_while_nothing_is_right_what_the_model_wrote_is_edited_and_not_the_start
 def test_while_nothing_is_known_of_the_form_half_of_what_is_induced_asks_for_it(tmp_path: Path) -> None:
     optimizer = Asked({".": "<INS>Name a fruit.</INS>"})
     task = op.PromptTask("opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), start=["Answer."])
-    algorithm = op.Opro(operators="induce", proposals=2)
+    algorithm = op.Opro(operators="induce", proposals=8)
     result = op.optimize(task, optimizer=optimizer, scorer=scorer(), algorithm=algorithm, steps=1, run_dir=tmp_path)
     made = {trial.text for trial in result.trajectory if trial.proposal.source == "induce"}
     assert made == {"Name a fruit.", f"Name a fruit. {FORMS[0]}"}
@@ -186,6 +186,9 @@ def test_an_instruction_may_ask_for_nothing_else_in_its_own_words() -> None:
     assert not says_form("Write the plural.")
     assert all(says_form(f"Write the plural. {each}") for each in FORMS)
     assert says_form("Write only the plural.")
+    assert not says_form("Choose the only word with a silent letter and explain it.")
+    assert with_sentence("What is it?", FORMS[0]) == f"What is it? {FORMS[0]}"
+    assert with_sentence("Write the plural", FORMS[0]) == f"Write the plural. {FORMS[0]}"
 
 
 def test_once_the_optimizers_calls_are_spent_what_needs_none_goes_on(tmp_path: Path) -> None:
