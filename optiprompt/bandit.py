@@ -73,7 +73,10 @@ class Bandit:
                 mine.proposals += 1
                 mine.gained += self._worth(trial)
                 # A reply may hold several proposals.
-                mine.spent += self._cost(trial, asked=trial.proposal.failed or bool(reply and reply not in heard))
+                asked = int(bool(reply) and reply not in heard)
+                # One without a reply is a call that failed, or may have asked the scorer, for examples to show.
+                alone = max(trial.proposal.failed, trial.proposal.usage.calls)
+                mine.spent += self._cost(trial, asked if reply else alone)
             if reply:
                 heard.add(reply)
         # Only now: what a step's proposals are worth does not depend on their order.
@@ -96,7 +99,7 @@ class Bandit:
         share = above / len(self.points)
         return 0.5 if share <= 0.1 else 0.25 if share <= 0.25 else 0.1 if share <= 0.5 else 0.0
 
-    def _cost(self, trial: Trial, asked: bool) -> float:
+    def _cost(self, trial: Trial, asked: int) -> float:
         evaluated = not trial.duplicate and trial.evaluation.status != "invalid"
         if self.paid:
             return float(asked + (len(trial.evaluation.outcomes) if evaluated else 0))

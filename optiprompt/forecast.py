@@ -23,7 +23,9 @@ from optiprompt.errors import UsageError
 from optiprompt.expected import Forecast, Part, blended, times_of
 from optiprompt.finals import FINALISTS, reserved
 from optiprompt.loop import Search
+from optiprompt.operators.shots import BOOTSTRAPPED
 from optiprompt.prices import Price
+from optiprompt.spaces.prompt import Prompts
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
 
@@ -228,6 +230,8 @@ class _Rehearsal:
             yield self._optimizer.lengths()
         if self._scorer is not None:
             yield from (each.lengths() for each in self._scorer.members)
+        if isinstance(self._task.space, Prompts) and (shots := self._task.space.shots):
+            yield f"not counted: up to {BOOTSTRAPPED * shots} calls of the scorer for each text that becomes the best"
         if self._raced < 1:
             yield f"racing leaves {self._raced:.0%} of the scorer's calls for new candidates"
         budget = self._search.budget

@@ -1,6 +1,7 @@
 """One search of the benchmark, and the file that keeps those that are finished."""
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -58,6 +59,9 @@ class Job:
         )
 
 
+_SEVERAL = re.compile(r"Write (\d+) new candidates")  # in prompts/recombine_chat.jinja
+
+
 class Found(NamedTuple):
     """What a search brought.
 
@@ -100,7 +104,10 @@ def control(optimizer: str) -> str:
 
 
 class ChatControl(UniformBackend):
-    """Answers as a chat model would, without a grammar in the request, but with a random valid candidate."""
+    """Answers as a chat model would, without a grammar in the request, but with random valid candidates.
+
+    There are as many in a reply as were asked for, so that there is as much to choose from.
+    """
 
     proposes: Form = "chat"
     decodes = False
@@ -109,14 +116,19 @@ class ChatControl(UniformBackend):
         self._space = space
 
     async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
-        """One draw for each sample.
+        """One reply for each sample.
 
         Raises:
             FatalBackendError: the space has no grammar of words.
         """
         tag = self._space.tag
-        drawn = await super().generate(replace(request, grammar=self._space.grammar), samples)
-        return [replace(each, text=f"<{tag}>{each.text}</{tag}>") for each in drawn]
+        asked = _SEVERAL.search(request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content)
+        count = int(asked[1]) if asked else 1
+        free = replace(request, grammar=self._space.grammar)
+        draw = super().generate
+        drawn = [await draw(free, range(each * count, (each + 1) * count)) for each in samples]
+        texts = ["\n".join(f"<{tag}>{each.text}</{tag}>" for each in replies) for replies in drawn]
+        return [replace(replies[0], text=text) for text, replies in zip(texts, drawn, strict=True)]
 
 
 class Finished:

@@ -91,8 +91,9 @@ class Scene:
     async def ask(self, request: Request, samples: Sequence[int]) -> list[Heard]:
         """The model's replies; where no call came through each is an error, as the trajectory has to know.
 
-        Where the run may send no more, and others go on without the model, those that came before. Empty where the run
-        ends by that: they are on disk, where a run with a larger budget finds them, and ends as if it had never stopped.
+        Where the run may send no more, and others go on without the model, those that came before. Empty where the
+        run ends by that: they are on disk, where a run with a larger budget finds them, and ends as if it had never
+        stopped.
 
         Raises:
             FatalBackendError: asking again cannot help.

@@ -108,7 +108,7 @@ class Options(Field):
 
     def read(self, text: str) -> Value:
         number = float(text) if NUMBER.fullmatch(text) else math.nan
-        for word in (text, fold(text), written(number) if math.isfinite(number) else text):
+        for word in (text, written(number) if math.isfinite(number) else fold(text)):
             if word in self._words:
                 return self._words[word]
         if None in self.values and fold(text) == "null":
@@ -132,5 +132,7 @@ class Options(Field):
 
 
 def _option(value: Value) -> str:
-    """What an option is looked up by: numbers keep their sign."""
-    return fold(value) if isinstance(value, str) else written(float(value) if type(value) is int else value)
+    """What an option is looked up by: numbers keep their sign, also those that are text."""
+    if isinstance(value, str):
+        return value if NUMBER.fullmatch(value) else fold(value)
+    return written(float(value) if type(value) is int else value)

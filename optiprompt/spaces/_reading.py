@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from difflib import get_close_matches
 from enum import Enum
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from optiprompt.errors import ParseError, UsageError
@@ -107,7 +108,9 @@ def _bounds(name: str, kind: Mapping[str, Any]) -> dict[str, Any]:
         unit = Decimal(str(step))
         first = (Decimal(str(low)) / unit).to_integral_value(ROUND_CEILING) * unit
         low = int(first) if whole else first
-    return {"low": low if whole else float(low), "high": high if whole else float(high), "step": step}
+    if whole:  # pydantic keeps bounds as they were written: ge=1.0
+        return {"low": ceil(low), "high": floor(high), "step": None if step is None else int(step)}
+    return {"low": float(low), "high": float(high), "step": step}
 
 
 def _check(name: str, spec: Mapping[str, Any], allowed: Collection[str]) -> None:
@@ -160,6 +163,9 @@ def _when(name: str, spec: Mapping[str, Any], known: Mapping[str, Field]) -> dic
         values = allowed if isinstance(allowed, list | tuple) else [allowed]
         try:
             conditions[other] = [known[other].read(written(_plain(each))) for each in values]
+            for given, value in zip(values, conditions[other], strict=True):
+                if written(_plain(given)) != written(value) and not isinstance(_plain(given), str):
+                    raise ParseError(f"{other} cannot be {written(_plain(given))}; the nearest is {written(value)}")
         except ParseError as error:
             raise UsageError(f"{name}: its condition cannot hold: {error}") from None
         if not values:

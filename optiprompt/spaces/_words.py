@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from optiprompt.errors import ParseError
 
@@ -11,19 +12,25 @@ def fold(word: str) -> str:
     return word.casefold().replace("_", "").replace("-", "")
 
 
-def json_fields(text: str, names: Sequence[str]) -> list[str] | None:
-    """The values of a JSON object's fields, in the order of the names; None where the text is no JSON object.
-
-    Raises:
-        ParseError: a field is missing.
-    """
+def json_object(text: str) -> dict[str, Any] | None:
+    """The fields of a JSON object; None where the text is none."""
     if not text.lstrip().startswith("{"):
         return None
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict):
+    return found if isinstance(found, dict) else None
+
+
+def json_fields(text: str, names: Sequence[str]) -> list[str] | None:
+    """The values of a JSON object's fields, in the order of the names; None where the text is no JSON object.
+
+    Raises:
+        ParseError: a field is missing.
+    """
+    found = json_object(text)
+    if found is None:
         return None
     if missing := [name for name in names if name not in found]:
         raise ParseError(f"the JSON object has no {', '.join(missing)}: give it the fields {', '.join(names)}")

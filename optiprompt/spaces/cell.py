@@ -28,8 +28,6 @@ class CellSpace(Space[Cell]):
         operations: the words; their order gives the digits their meaning.
     """
 
-    tag = "CELL"
-
     def __init__(
         self,
         edges: Sequence[str],
@@ -37,6 +35,7 @@ class CellSpace(Space[Cell]):
         aliases: Mapping[str, str] = _NO_ALIASES,
         *,
         part: str = "edge",
+        whole: str = "cell",
     ) -> None:
         """Set up the space.
 
@@ -45,13 +44,14 @@ class CellSpace(Space[Cell]):
             operations: at least two different words.
             aliases: further spellings, each with the operation that it stands for.
             part: what the optimizer is told that an edge is.
+            whole: likewise a cell.
 
         Raises:
             UsageError: no edge, fewer than two operations, or words that cannot be told apart.
         """
         self.edges = tuple(edges)
         self.operations = tuple(operations)
-        self._part = part
+        self._part, self._whole, self.tag = part, whole, whole.upper()
         self._words = {fold(word): word for word in self.operations}
         if not self.edges:
             raise UsageError("a cell needs at least one edge")
@@ -83,7 +83,8 @@ class CellSpace(Space[Cell]):
     def _named(self, words: Sequence[str]) -> Cell:
         if len(words) != len(self.edges):
             raise ParseError(
-                f"found {len(words)} operations, a cell has {len(self.edges)}: one each for {', '.join(self.edges)}"
+                f"found {len(words)} operations, a {self._whole} has {len(self.edges)}: "
+                f"one each for {', '.join(self.edges)}"
             )
         for edge, word in zip(self.edges, words, strict=True):
             if fold(word) not in self._words:
@@ -93,7 +94,7 @@ class CellSpace(Space[Cell]):
     def _digits(self, key: str) -> Cell:
         if len(key) != len(self.edges):
             raise ParseError(
-                f"found {len(key)} digits, a cell has {len(self.edges)} {self._part}s: {', '.join(self.edges)}"
+                f"found {len(key)} digits, a {self._whole} has {len(self.edges)} {self._part}s: {', '.join(self.edges)}"
             )
         for edge, digit in zip(self.edges, key, strict=True):
             if int(digit) >= len(self.operations):
@@ -124,7 +125,7 @@ class CellSpace(Space[Cell]):
     def describe(self) -> str:
         """How a cell is written."""
         return (
-            f"A cell is {len(self.edges)} words with a space between, one for each of the {self._part}s"
+            f"A {self._whole} is {len(self.edges)} words with a space between, one for each of the {self._part}s"
             f" {', '.join(self.edges)} in this order; each word is one of {', '.join(self.operations)}."
         )
 

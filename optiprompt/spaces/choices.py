@@ -11,7 +11,7 @@ from optiprompt.errors import ParseError, UsageError
 from optiprompt.spaces._branches import Branches
 from optiprompt.spaces._fields import Field, Value, written
 from optiprompt.spaces._reading import field_from, fields_of
-from optiprompt.spaces._words import fold
+from optiprompt.spaces._words import fold, json_object
 from optiprompt.spaces.base import Space
 
 if TYPE_CHECKING:
@@ -118,7 +118,9 @@ class Choices(Space[Chosen]):
         return value
 
     def _given(self, text: str, problems: list[str]) -> dict[str, str]:
-        """The words by field, from `name=word`, `name: word` and `name word`."""
+        """The words by field, from JSON, `name=word`, `name: word` and `name word`."""
+        if (plain := json_object(text)) is not None:
+            text = " ".join(f"{name}={written(value)}" for name, value in plain.items())
         spread = re.sub(r"\s*[=:]\s*", "=", text.translate(_BRACKETS))
         parts = deque(part for part in re.split(r"[\s,;|]+", spread) if part.strip("-*"))
         found: dict[str, str] = {}

@@ -67,8 +67,6 @@ class GraphCellSpace(Space[GraphCell]):
         skip: the one of them that passes on what it reads unchanged.
     """
 
-    tag = "CELL"
-
     def __init__(
         self, operations: Sequence[str], skip: str, aliases: Mapping[str, str] = _NO_ALIASES, *, blind: bool = False
     ) -> None:
@@ -97,6 +95,7 @@ class GraphCellSpace(Space[GraphCell]):
         slots = tuple(words for node in range(NODES) for words in (SOURCES[: node + 1], self.operations))
         self.grammar = Words(slots)
         self._blind, self._slots = blind, slots
+        self.tag = "CANDIDATE" if blind else "CELL"
         self._fields = tuple(f"{part} {number}" for number in NUMBERS for part in ("source", "operation"))
         if blind:
             self._fields = PLACES

@@ -8,8 +8,9 @@ import math
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from optiprompt.candidate import Candidate
 from optiprompt.errors import ParseError, UsageError
 from optiprompt.front import show_cost
 
@@ -37,20 +38,29 @@ def check_cost(task: "Task", name: str) -> None:
     Raises:
         UsageError: it cannot; names what it can tell.
     """
-    known = next(_told(task), {})
+    problems: list[str] = []
+    known = next(_told(task, problems), {})
+    if not known and problems:
+        raise UsageError(f"the task {task.name} cannot tell the {name} of a candidate: {problems[-1]}")
     if name not in known:
         mend = f"it can tell {', '.join(known)}" if known else "leave out the limit or the Pareto search"
         raise UsageError(f"the task {task.name} cannot tell the {name} of a candidate before scoring it: {mend}")
 
 
-def _told(task: "Task") -> Iterator[Mapping[str, float]]:
-    """The costs of the starting candidates and of a random one, where they can be told."""
+def _told(task: "Task", problems: list[str]) -> Iterator[Mapping[str, float]]:
+    """The costs of the starting candidates and of a random one, where they can be told; else why not is added."""
     rng = random.Random(0)
+    candidates: list[Candidate[Any]] = []
     for text in task.start(rng):
         with suppress(ParseError):
-            yield task.costs(task.space.candidate(text))
+            candidates.append(task.space.candidate(text))
     with suppress(ParseError, UsageError):  # there are spaces that cannot be drawn from
-        yield task.costs(task.space.of(task.space.sample(rng)))
+        candidates.append(task.space.of(task.space.sample(rng)))
+    for candidate in candidates:
+        try:
+            yield task.costs(candidate)
+        except ParseError as error:
+            problems.append(str(error))
 
 
 def check_limit(name: str, limit: float) -> None:

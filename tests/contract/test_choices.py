@@ -332,3 +332,34 @@ def test_a_model_that_cannot_be_searched_is_refused() -> None:
         Choices.from_model(Exclusive)
     with pytest.raises(UsageError, match="inner: only Literal, Enum, bool, int, float"):
         Choices.from_model(Inner)
+
+
+def test_a_number_with_another_sign_is_another_number() -> None:
+    space = Choices({"units": [2, 3], "power": ["1e-5", "1e5"], "big": [1e7, 5.0]})
+    assert space.parse("units=2 power=1e-5 big=1e7") == {"units": 2, "power": "1e-5", "big": 1e7}
+    for wrong in ("units=-2 power=1e5 big=5", "units=2 power=1e-6 big=5", "units=2 power=1e5 big=1e-7"):
+        with pytest.raises(ParseError, match="cannot be"):
+            space.parse(wrong)
+
+
+def test_json_is_read_with_its_escapes() -> None:
+    space = Choices({"form": ["größe", "klein"], "n": (1, 3), "rate": {"low": 0.0, "high": 1.0, "optional": True}})
+    value = {"form": "größe", "n": 2, "rate": None}
+    assert space.parse(json.dumps(value)) == value
+    with pytest.raises(ParseError, match="unknown field"):
+        space.parse('{"form": "klein", "n": 2, "rate": 0.5, "more": 1}')
+
+
+def test_a_condition_on_a_value_between_two_is_refused_and_not_moved() -> None:
+    fields = {"units": {"low": 16, "high": 128, "step": 16}, "drop": {"choices": [0, 1], "when": {"units": 100}}}
+    with pytest.raises(UsageError, match="units cannot be 100; the nearest is 96"):
+        Choices(fields)
+
+
+def test_an_integer_with_bounds_written_as_floats_is_still_one() -> None:
+    class Model(BaseModel):
+        n: int = Field(ge=1.0, le=10.0)
+
+    space = Choices.from_model(Model)
+    for seed in range(20):
+        Model(**space.sample(random.Random(seed)))

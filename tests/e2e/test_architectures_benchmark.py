@@ -1,7 +1,9 @@
 """The benchmark of architecture search: its rows say what its searches found, and nothing is searched twice."""
 
+import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,12 +17,15 @@ import pytest
 
 from benchmarks.architectures import _rows
 from benchmarks.architectures.__main__ import main
-from benchmarks.architectures._searches import CHAT_CONTROL
+from benchmarks.architectures._searches import CHAT_CONTROL, ChatControl
 from optiprompt import cli
+from optiprompt.backends.base import Message, Request
 from optiprompt.errors import OptipromptError, UsageError
 from optiprompt.events import Evaluated
+from optiprompt.operators.recombine import ASKED
 from optiprompt.store import read_events
 from optiprompt.tasks._tables import COLOURS
+from optiprompt.tasks.loader import load_task
 from optiprompt.tasks.nasbench201 import OPERATIONS
 
 KEYS = ["benchmark", "dataset", "algorithm", "optimizer", "variant", "evaluations", "mean", "sem", "seeds", "seconds"]
@@ -183,3 +188,23 @@ def test_bad_calls_are_refused_before_anything_runs(tmp_path: Path, monkeypatch:
     with pytest.raises(UsageError, match="no finished search: choose another --json"):
         main(file, CELL, "random")
     assert os.listdir(tmp_path) == ["rows-partial.jsonl"]
+
+
+def test_the_control_of_a_chat_model_writes_as_many_candidates_as_it_is_asked_for() -> None:
+    space = load_task(CELL).space
+    control = ChatControl(space)
+    for text, count in (
+        ("Write one new candidate that differs.", 1),
+        (f"Write {ASKED} new candidates for which", ASKED),
+    ):
+        [reply, other] = asyncio.run(control.generate(Request((Message("user", text),)), [0, 1]))
+        candidates = re.findall("<CELL>(.*?)</CELL>", reply.text)
+        assert len(candidates) == count
+        assert len({space.parse(each) for each in candidates}) > count / 2
+        assert reply.text != other.text
+
+
+def test_a_blind_search_names_no_cell() -> None:
+    for name in (CELL, GRAPH):
+        space = load_task(name, {"blind": True}).space
+        assert "cell" not in f"{space.tag} {space.describe()}".casefold()

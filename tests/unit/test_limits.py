@@ -332,3 +332,10 @@ def test_the_command_line_keeps_limits_and_front_over_a_resume(
     assert (found["score"], found["front"][-1]["score"]) == (best.score, best.score)
     code, out, _ = call(capsys, monkeypatch, "best", str(tmp_path / "a"))
     assert len(out.splitlines()) == len(found["front"])
+
+
+def test_a_cost_function_that_fails_is_shown_and_not_taken_for_a_missing_one() -> None:
+    space = op.Choices({"x": (1, 5)})
+    task = op.FunctionTask("x", space, lambda value: value["x"], costs=lambda value: {"size": 1 / 0})
+    with pytest.raises(UsageError, match=r"cannot tell the size of a candidate: .*division by zero"):
+        task.within({"size": 3})
