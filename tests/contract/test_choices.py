@@ -362,4 +362,4 @@ def test_an_integer_with_bounds_written_as_floats_is_still_one() -> None:
 
     space = Choices.from_model(Model)
     for seed in range(20):
-        Model(**space.sample(random.Random(seed)))
+        Model.model_validate(space.sample(random.Random(seed)), strict=True)
