@@ -336,6 +336,6 @@ def test_the_command_line_keeps_limits_and_front_over_a_resume(
 
 def test_a_cost_function_that_fails_is_shown_and_not_taken_for_a_missing_one() -> None:
     space = op.Choices({"x": (1, 5)})
-    task = op.FunctionTask("x", space, lambda value: value["x"], costs=lambda value: {"size": 1 / 0})
+    task = op.FunctionTask("x", space, lambda value: 1.0, costs=lambda value: {"size": 1 / 0})
     with pytest.raises(UsageError, match=r"cannot tell the size of a candidate: .*division by zero"):
         task.within({"size": 3})
