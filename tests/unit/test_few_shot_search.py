@@ -107,9 +107,14 @@ def test_written_texts_come_with_the_best_examples_and_are_listed_without_any(tm
     for operator in ("opro", "paraphrase", "crossover", "induce"):
         task, optimizer = doubles(4, ["Say it twice.", f"Double this.{shown}", f"Double this.{more}"]), Teacher()
         result = search(tmp_path / operator, task, Student(), optimizer, operator, steps=1)
-        [new] = [trial for trial in result.trajectory if trial.step == 1]
-        assert [shot.input for shot in task.space.parse(new.text).shots] == ["number 1", "number 3"]  # type: ignore[union-attr]
-        assert new.text.startswith("<instruction>Double it.</instruction>")
+        made = [trial.text for trial in result.trajectory if trial.step == 1]
+        # What is induced is also tried with a sentence on the form of the answer.
+        forms = ["", " Answer with the output only."] if operator == "induce" else [""]
+        assert {text.partition("<example>")[0] for text in made} == {
+            f"<instruction>Double it.{form}</instruction>" for form in forms
+        }
+        for text in made:
+            assert [shot.input for shot in task.space.parse(text).shots] == ["number 1", "number 3"]  # type: ignore[union-attr]
         for prompt in optimizer.prompts:
             assert "<example><input>number" not in prompt
             assert prompt.count("Double this.") == (
