@@ -166,6 +166,6 @@ class Finished:
 
     def add(self, job: Job, found: Found) -> None:
         """Keep a search, in the file before this returns."""
-        self._found[job] = found
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**asdict(job), "version": self._version, **found._asdict()}) + "\n")
+        self._found[job] = found

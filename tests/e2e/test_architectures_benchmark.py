@@ -155,7 +155,9 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path: Path) -> 
         running.send_signal(signal.SIGINT)
         assert running.wait(60) == 130
     rows = json.loads((tmp_path / "rows.json").read_text())
-    assert sum(row["seeds"] for row in rows if row["evaluations"] == 50) == partial.read_text().count("\n") > 3
+    told, kept = sum(row["seeds"] for row in rows if row["evaluations"] == 50), partial.read_text().count("\n")
+    assert told > 3
+    assert told <= kept <= told + 1, "one may have been written when the interrupt came"
 
     def gone() -> bool:
         try:
