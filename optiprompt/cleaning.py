@@ -13,8 +13,8 @@ from itertools import islice, pairwise
 
 from optiprompt import wording
 from optiprompt.parse import polished
+from optiprompt.spaces.text import OPENING
 
-START = "Start"  # the tag of starting sentences
 ROUNDS = 4
 PIECES = 64
 READ = 50_000
@@ -49,7 +49,7 @@ def instructions(reply: str, tag: str = "INS", most: int = 8) -> list[str]:
         tag: the name of the tag.
         most: how many at most.
     """
-    if tag == START and (sentences := _usable(_tagged(_marks(tag).split(_unthought(reply))))):
+    if tag == OPENING and (sentences := _usable(_tagged(_marks(tag).split(_unthought(reply))))):
         return sentences[:most]
     found = _distinct(_read(_unthought(reply), tag))
     for _ in range(ROUNDS):
@@ -69,7 +69,7 @@ def continuation(reply: str, tag: str = "INS") -> list[str]:
     text = re.split(r"\n|</?\w{1,20}>|\b(?:In|Out)put:|\bScore:|\bInstruction:", text.lstrip("\"“'‘`"), maxsplit=1)[0]
     quoted = _UNQUOTED.match(text)
     written = quoted[0] if quoted else ""
-    return _usable([written]) if tag == START else instructions(written, most=1)
+    return _usable([written]) if tag == OPENING else instructions(written, most=1)
 
 
 def _unthought(reply: str) -> str:

@@ -62,8 +62,8 @@ class Search:
         steps = USUAL_STEPS if self.budget.steps is None else self.budget.steps
         proposals = steps * int(vars(self.algorithm).get("proposals", 1))
         known = [each for each in (self.budget.optimizer_calls, self.budget.evaluations) if each is not None]
-        each = min(limits) / max(1, min([proposals, *known])) / self.task.repeats
-        return fitted(racing, each, len(self.task.examples) // self.task.repeats)
+        calls = min(limits) / max(1, min([proposals, *known])) / self.task.repeats
+        return fitted(racing, calls, len(self.task.examples) // self.task.repeats)
 
 
 async def run_search(search: Search, run: Run) -> tuple[Trajectory, str, Final | None]:

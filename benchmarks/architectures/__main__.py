@@ -43,12 +43,14 @@ def main(
     for name in names:
         blind = "blind" in field_names(name.partition(":")[0])
         compared[name] = arms(name, _listed(algorithms), optimizer or ["smollm2"], evaluations, count, blind)
-    finished = Finished(json_file.with_name(f"{json_file.stem}-partial.jsonl"))
+    kept = json_file.with_name(f"{json_file.stem}-partial.jsonl")
+    finished = Finished(kept)
     json_file.parent.mkdir(parents=True, exist_ok=True)
     jobs = dict.fromkeys(job for found in compared.values() for arm in found for job in arm.jobs())
     try:
         run_all(sorted((job for job in jobs if finished.get(job) is None), key=_turn), finished, workers)
     except KeyboardInterrupt:
+        finished = Finished(kept)  # the last one may be in the file only
         print("interrupted; finished searches are kept", file=sys.stderr)
         raise typer.Exit(130) from None
     finally:

@@ -20,6 +20,7 @@ from optiprompt.scoring import Scoring
 from optiprompt.spaces.base import Space
 
 CONTROL, CHAT_CONTROL = "uniform", "uniform, asked in a chat"
+_SEVERAL = re.compile(r"Write (\d+) new candidates")  # in prompts/recombine_chat.jinja
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,6 @@ class Job:
             scoring=Scoring(cache=False),
             limits={"parameters": float(most)} if most else {},
         )
-
-
-_SEVERAL = re.compile(r"Write (\d+) new candidates")  # in prompts/recombine_chat.jinja
 
 
 class Found(NamedTuple):

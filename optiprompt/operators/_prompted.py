@@ -13,6 +13,7 @@ from optiprompt.data.examples import Example
 from optiprompt.metaprompt import template
 from optiprompt.operators._texts import with_examples
 from optiprompt.operators.base import Heard, Operator, Scene
+from optiprompt.spaces.text import OPENING
 
 WARMTH = 0.7  # of the usual temperature in a chat: each prompt is another one, and small models go astray at 1
 LINE = 300  # characters of an input, a target or an answer that are shown
@@ -46,7 +47,7 @@ class Prompted(Operator):
     def _request(self, scene: Scene, rng: random.Random) -> Request:
         space = scene.task.space
         form = "plain" if scene.continuing else "chat"
-        what = "starting sentence" if space.tag == "Start" else "instruction"
+        what = "starting sentence" if space.tag == OPENING else "instruction"
         shared = {"description": scene.task.description.strip(), "place": scene.task.place, "tag": space.tag}
         values = {**shared, "what": what, **self.values(scene, rng)}
         text = template(f"{self.name}_{form}").render(values)

@@ -12,6 +12,7 @@ from optiprompt.operators._form import FORMS, says_form, wanted, with_sentence
 from optiprompt.operators.base import Operator, Scene
 from optiprompt.spaces.base import Space
 from optiprompt.spaces.prompt import Prompts
+from optiprompt.spaces.text import OPENING
 
 PARENTS = 3
 SENTENCES = (
@@ -37,7 +38,7 @@ class Edit(Operator):
     @classmethod
     def misfit(cls, space: Space[Any]) -> str:
         """It needs whole instructions: no starting sentences, and no prompts of several parts or with examples."""
-        whole = space.tag != "Start" and not isinstance(space, Prompts)
+        whole = space.tag != OPENING and not isinstance(space, Prompts)
         return super().misfit(space) or ("" if whole else "only works on whole instructions: take opro or mix")
 
     def ready(self, scene: Scene) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from optiprompt.operators._form import finished
 from optiprompt.operators._prompted import Prompted, failures, pair
 from optiprompt.operators.base import Scene
+from optiprompt.spaces.text import OPENING
 
 PAIRS = 8
 
@@ -37,7 +38,7 @@ class Induce(Prompted):
 
     def finished(self, scene: Scene, texts: Sequence[str], rng: random.Random) -> Sequence[str]:
         """With a sentence on the form, where it is wanted and not there."""
-        return texts if scene.task.space.tag == "Start" else [finished(scene, text, rng.random()) for text in texts]
+        return texts if scene.task.space.tag == OPENING else [finished(scene, text, rng.random()) for text in texts]
 
 
 OPERATOR = Induce

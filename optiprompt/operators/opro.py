@@ -12,6 +12,7 @@ from optiprompt.metaprompt import MetaPrompt
 from optiprompt.operators._texts import listed, with_examples
 from optiprompt.operators.base import Heard, Operator, Scene
 from optiprompt.spaces.base import Space
+from optiprompt.spaces.text import OPENING
 
 
 class Opro(Operator):
@@ -66,7 +67,7 @@ class Opro(Operator):
             if text is None:
                 text = next((each for each in parse.pieces(reply.text) if _is_candidate(space, each)), None)
             texts = [text] if text is not None else []
-        elif scene.settings.cleaning and not (text and space.tag == cleaning.START):
+        elif scene.settings.cleaning and not (text and space.tag == OPENING):
             texts = cleaning.instructions(reply.text if text is None or scene.style == "chat" else text, space.tag)
         else:
             texts = [parse.polished(text)] if text is not None else []

@@ -13,14 +13,21 @@ def fold(word: str) -> str:
 
 
 def json_object(text: str) -> dict[str, Any] | None:
-    """The fields of a JSON object; None where the text is none."""
+    """The fields of a JSON object; None where the text is none, or gives a field twice."""
     if not text.lstrip().startswith("{"):
         return None
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _once(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(fields)
+    if len(found) < len(fields):
+        raise ValueError("a field is given twice")
+    return found
 
 
 def json_fields(text: str, names: Sequence[str]) -> list[str] | None:

@@ -7,6 +7,7 @@ from optiprompt.errors import ParseError
 from optiprompt.spaces.base import Space
 
 MAX_CHARS = 500  # as in the OPRO paper
+OPENING = "Start"  # the tag of candidates that are the first words of an answer
 PLACEHOLDERS = ("<INS>", "</INS>", "<TEXT>", "</TEXT>", "<Start>", "</Start>")
 # Within words an apostrophe goes without a trace: don't, dont. Marks between digits stay.
 _APOSTROPHE = re.compile(r"(?<=[^\W\d_])['’‘](?=[^\W\d_])")

@@ -22,7 +22,7 @@ from optiprompt.errors import (
 )
 from optiprompt.graders import Grader, GradingError, Verdict
 from optiprompt.spaces.prompt import Prompt, Prompts, as_prompt
-from optiprompt.spaces.text import MAX_CHARS, Text
+from optiprompt.spaces.text import MAX_CHARS, OPENING, Text
 from optiprompt.tasks._asking import Asking, Position, final_request, final_text
 from optiprompt.tasks._guard import Guard
 from optiprompt.tasks._options import Likeliest
@@ -94,7 +94,7 @@ class PromptTask(Task):
         self.name = name
         opens = position == "A_begin" and not system
         # A start that the user gave is a candidate, however long.
-        self.space: Text | Prompts = Text(max(MAX_CHARS, *map(len, start)), tag="Start" if opens else "INS")
+        self.space: Text | Prompts = Text(max(MAX_CHARS, *map(len, start)), tag=OPENING if opens else "INS")
         for text in start:
             check_start(self.space, text)
         self.splits = data if isinstance(data, Splits) else cut(data)

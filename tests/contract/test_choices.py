@@ -348,6 +348,8 @@ def test_json_is_read_with_its_escapes() -> None:
     assert space.parse(json.dumps(value)) == value
     with pytest.raises(ParseError, match="unknown field"):
         space.parse('{"form": "klein", "n": 2, "rate": 0.5, "more": 1}')
+    with pytest.raises(ParseError, match="n is given twice"):
+        space.parse('{"form": "klein", "n": 2, "rate": 0.5, "n": 3}')
 
 
 def test_a_condition_on_a_value_between_two_is_refused_and_not_moved() -> None:

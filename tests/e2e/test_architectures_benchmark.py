@@ -22,6 +22,7 @@ from optiprompt import cli
 from optiprompt.backends.base import Message, Request
 from optiprompt.errors import OptipromptError, UsageError
 from optiprompt.events import Evaluated
+from optiprompt.metaprompt import template
 from optiprompt.operators.recombine import ASKED
 from optiprompt.store import read_events
 from optiprompt.tasks._tables import COLOURS
@@ -156,8 +157,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path: Path) -> 
         assert running.wait(60) == 130
     rows = json.loads((tmp_path / "rows.json").read_text())
     told, kept = sum(row["seeds"] for row in rows if row["evaluations"] == 50), partial.read_text().count("\n")
-    assert told > 3
-    assert told <= kept <= told + 1, "one may have been written when the interrupt came"
+    assert told == kept > 3
 
     def gone() -> bool:
         try:
@@ -195,10 +195,11 @@ def test_bad_calls_are_refused_before_anything_runs(tmp_path: Path, monkeypatch:
 def test_the_control_of_a_chat_model_writes_as_many_candidates_as_it_is_asked_for() -> None:
     space = load_task(CELL).space
     control = ChatControl(space)
-    for text, count in (
-        ("Write one new candidate that differs.", 1),
-        (f"Write {ASKED} new candidates for which", ASKED),
-    ):
+    blank = dict.fromkeys(("description", "form", "scored", "better", "pareto", "score_name", "parent"), "")
+    several = template("recombine_chat").render(
+        blank, order="random", asked=ASKED, shown=[], rejected=[], tag=space.tag
+    )
+    for text, count in (("Write one new candidate that differs.", 1), (several, ASKED)):
         [reply, other] = asyncio.run(control.generate(Request((Message("user", text),)), [0, 1]))
         candidates = re.findall("<CELL>(.*?)</CELL>", reply.text)
         assert len(candidates) == count

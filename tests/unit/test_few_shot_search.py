@@ -12,7 +12,7 @@ from optiprompt.backends.base import Message, Reply, Request
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.errors import UsageError
 from optiprompt.events import Stepped
-from optiprompt.spaces.prompt import Prompt
+from optiprompt.spaces.prompt import as_prompt
 from optiprompt.store import read_events
 
 EXAMPLES = tuple(op.Example(f"n{n}", f"number {n}", str(2 * n)) for n in range(1, 41))
@@ -73,16 +73,16 @@ def test_instruction_and_examples_are_found_together_and_the_scorer_gets_them(tm
     result = search(tmp_path, task, scorer, Teacher(continues=continues), steps=8)
     assert result.best is not None
     assert result.best.score == 1.0
-    best = task.space.parse(result.best.text)
-    assert isinstance(best, Prompt)
+    best = as_prompt(task.space.parse(result.best.text))
     assert best.instruction == "Double it."
     assert 2 <= len(best.shots) <= 4
     turns = [
-        turn for shot in best.shots for turn in ((f"Double it.\n{shot.input}", "user"), (shot.output, "assistant"))
+        turn
+        for shot in best.shots
+        for turn in (Message("user", f"Double it.\n{shot.input}"), Message("assistant", shot.output))
     ]
     for example in task.examples:
-        chat = [*turns, (f"Double it.\n{example.input}", "user")]
-        assert tuple(Message(role, text) for text, role in chat) in scorer.asked  # type: ignore[arg-type]
+        assert (*turns, Message("user", f"Double it.\n{example.input}")) in scorer.asked
 
 
 def test_examples_are_labelled_ones_and_the_scorers_own_right_replies_which_are_paid_for_once(tmp_path: Path) -> None:

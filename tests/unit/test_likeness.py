@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from optiprompt import graders
-from optiprompt.backends.base import Message, Reply, Request
+from optiprompt.backends.base import Form, Message, Reply, Request
 from optiprompt.candidate import Evaluation, Outcome, Proposal, Trial
 from optiprompt.data import Example, Splits
 from optiprompt.likeness import twin
@@ -66,7 +66,7 @@ class Model:
     """A scorer whose answer is a function of instruction and question."""
 
     name = "model"
-    proposes = "chat"
+    proposes: Form = "chat"
     decodes = False
     context = 10_000
 
@@ -96,7 +96,7 @@ def test_a_twin_leaves_the_race_after_the_first_block_with_the_reason() -> None:
     trajectory = Trajectory("maximize")
     scorer = Model(hard_words_wrong)
     first = task.space.candidate("Old")
-    evaluation = asyncio.run(task.evaluate(first, scorer))  # type: ignore[arg-type]
+    evaluation = asyncio.run(task.evaluate(first, scorer))
     trajectory.add_step([Trial(Proposal("Old", "start"), first, evaluation, 0)])
     for text, expected, calls in (
         ("Same", ("pruned", 'answers like "Old" on 12 examples'), 12),
@@ -104,7 +104,7 @@ def test_a_twin_leaves_the_race_after_the_first_block_with_the_reason() -> None:
     ):
         found: dict[int, Evaluation] = {}
         racers, before = [task.space.candidate(text)], scorer.asked
-        asyncio.run(race(task, racers, trajectory, scorer, Racing(), found.__setitem__))  # type: ignore[arg-type]
+        asyncio.run(race(task, racers, trajectory, scorer, Racing(), found.__setitem__))
         assert (found[0].status, found[0].reason) == expected
         assert scorer.asked - before == calls
 
@@ -114,11 +114,11 @@ def test_a_shorter_twin_stays_in_the_race_where_length_counts() -> None:
     task.length_penalty = 5.0
     scorer = Model(hard_words_wrong)
     long = task.space.candidate("Say the word with an exclamation mark, please, and take your time over it.")
-    evaluation = asyncio.run(task.evaluate(long, scorer))  # type: ignore[arg-type]
+    evaluation = asyncio.run(task.evaluate(long, scorer))
     trajectory = Trajectory("maximize", worth=task.worth)
     trajectory.add_step([Trial(Proposal(long.text, "start"), long, evaluation, 0)])
     for text, status in (("Same", "ok"), (long.text.replace("please", "if you would be so kind"), "pruned")):
         found: dict[int, Evaluation] = {}
         racers = [task.space.candidate(text)]
-        asyncio.run(race(task, racers, trajectory, scorer, Racing(), found.__setitem__))  # type: ignore[arg-type]
+        asyncio.run(race(task, racers, trajectory, scorer, Racing(), found.__setitem__))
         assert found[0].status == status, text

@@ -98,7 +98,10 @@ def test_a_small_model_continues_plain_text(tmp_path: Path) -> None:
     for operator in ("induce", "reflect", "paraphrase", "shorten"):
         optimizer = Asked({".": 'Name the opposite."\nand so on'}, continues=True)
         result = search(optimizer, tmp_path / operator, operator)
-        assert any(trial.text.startswith("Name the opposite.") for trial in result.trajectory), operator
+        proposed = {trial.text for trial in result.trajectory if trial.step == 1}
+        forms = {"", f" {FORMS[0]}"} if operator == "induce" else {""}  # its sentence is given by chance
+        assert proposed <= {f"Name the opposite.{form}" for form in forms}, operator
+        assert proposed, operator
         assert all(prompt.endswith('"') for prompt in optimizer.prompts)
 
 
