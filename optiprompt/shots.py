@@ -75,10 +75,9 @@ def _varied(best: Prompt, most: int, pool: Sequence[Example], rng: random.Random
     kept = list(best.shots)
     shown = {shot.input for shot in kept}
     others = [example for example in pool if example.input.strip() not in shown]
-    moves = ["draw"]
-    if kept:
-        moves += ["drop"] + ["swap"] * bool(others) + ["add"] * (bool(others) and len(kept) < most)
-    move = rng.choice(moves)
+    if not kept:  # small models gain with each of the first ones
+        return replace(best, shots=drawn(pool, most, rng, own))
+    move = rng.choice(["draw", "drop"] + ["swap"] * bool(others) + ["add"] * (bool(others) and len(kept) < most))
     if move == "draw":
         return replace(best, shots=drawn(pool, rng.randint(1, most), rng, own))
     new = [] if move == "drop" else [_shot(rng.choice(others), rng, own)]

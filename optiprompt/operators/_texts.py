@@ -13,7 +13,7 @@ from optiprompt.tasks.base import Task
 from optiprompt.tasks.prompt import PromptTask
 from optiprompt.trajectory import Trajectory
 
-SHOWING = 0.5  # chance that a text is given examples while the best candidate shows none
+SHOWING = 0.75  # chance that a text is given examples while the best candidate shows none
 
 
 def bare(space: Space[Any], trial: Trial) -> Trial:
@@ -38,7 +38,7 @@ def listed(task: Task, trajectory: Trajectory) -> Trajectory:
 def with_examples(task: Task, trajectory: Trajectory, proposal: Proposal) -> Proposal:
     """A written proposal with the examples of the best candidate, where it has none of its own.
 
-    While the best shows none, half of them, by chance, are given some: texts and examples are searched together.
+    While the best shows none, most of them, by chance, are given some: texts and examples are searched together.
     """
     space, best = task.space, trajectory.best
     if not isinstance(space, Prompts) or not space.shots or proposal.problem or best is None or best.candidate is None:

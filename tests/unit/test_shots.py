@@ -36,15 +36,13 @@ def varied(trajectory: Trajectory, seed: int, own: Mapping[str, str] = NOTHING) 
 
 def test_the_best_texts_are_kept_and_the_examples_come_from_the_pool() -> None:
     trajectory = tried(("Worse.", 0.2), ("Best.<format>Short.</format>", 0.7), ("Fourth.", 0.0), ("Third.", 0.1))
-    seen, texts = set(), []
+    texts = []
     for seed in range(60):
         prompt = varied(trajectory, seed)
         texts.append((prompt.instruction, prompt.format))
         inputs = [shot.input for shot in prompt.shots]
-        assert 1 <= len(inputs) == len(set(inputs)) <= 3
+        assert len(inputs) == len(set(inputs)) == 3, "as many as there may be: they show none yet"
         assert {(shot.input, shot.output) for shot in prompt.shots} <= {(f"question {n}", "label") for n in range(5)}
-        seen.add(len(inputs))
-    assert seen == {1, 2, 3}
     assert set(texts) == {("Best.", "Short."), ("Worse.", ""), ("Third.", "")}
     assert texts.count(("Best.", "Short.")) > 30
 
