@@ -27,12 +27,14 @@ class Checked:
             are calls that brought no reply.
         key: canonical key of a candidate that parsed.
         reason: why it is invalid or failed.
+        costs: what a new one costs, by name, where that matters: a cost that is measured is another one the next time.
     """
 
     proposal: Proposal
     fate: Fate
     key: str | None = None
     reason: str = ""
+    costs: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

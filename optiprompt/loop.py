@@ -149,8 +149,7 @@ async def propose(search: Search, searcher: Searcher, trajectory: Trajectory, ru
 
 def check(task: Task, trajectory: Trajectory, proposals: Sequence[Proposal], room: int) -> tuple[Checked, ...]:
     """Parse the proposals, find duplicates and what task and limits object to; what has no room is left out."""
-    checked: list[Checked] = []
-    fresh: set[str] = set()
+    checked, fresh = list[Checked](), set[str]()
     for proposal in proposals:
         candidate = _parsed(task, proposal)
         if isinstance(candidate, str):
@@ -161,7 +160,8 @@ def check(task: Task, trajectory: Trajectory, proposals: Sequence[Proposal], roo
             checked.append(Checked(proposal, "invalid", reason=objection))
         elif len(fresh) < room:
             fresh.add(candidate.key)
-            checked.append(Checked(proposal, "new", candidate.key))
+            costs = task.costs(candidate) if task.limits or task.pareto else None
+            checked.append(Checked(proposal, "new", candidate.key, costs=costs))
     return tuple(checked)
 
 
@@ -184,8 +184,8 @@ async def evaluate(search: Search, trajectory: Trajectory, unfinished: Unfinishe
     def record(index: int, evaluation: Evaluation) -> None:
         if index not in unfinished.evaluations:
             candidate = candidates[index]
-            if task.limits or task.pareto:
-                evaluation = replace(evaluation, metrics={**evaluation.metrics, **task.costs(candidate)})
+            if costs := unfinished.checked[index].costs:
+                evaluation = replace(evaluation, metrics={**evaluation.metrics, **costs})
             unfinished.evaluations[index] = evaluation
             run.append(Evaluated(step, index, candidate.key, candidate.text, evaluation))
 

@@ -108,7 +108,7 @@ class MetaPrompt:
         rejected = {trial.text: trial for trial in trajectory.rejected[::-1] if not trial.proposal.failed}
         return {
             "description": f"{task.description.strip()} {task.rules}".strip(),
-            "pareto": task.pareto,
+            "pareto": task.cost_name(task.pareto) if task.pareto else None,
             "form": task.space.describe(),
             "tag": task.space.tag,
             "place": task.place,
@@ -158,12 +158,12 @@ def _figures(
     """
     aim = task.aim([trial.score for trial in best[::-1]])
     front = trajectory.front()
-    if front is None or not best:
+    if front is None or not best or task.pareto is None:
         return lambda trial: score(trial.score), score(aim)
-    name, members = task.pareto or "", {trial.key for trial in front.members}
+    name, called, members = task.pareto, task.cost_name(task.pareto), {trial.key for trial in front.members}
 
     def figure(trial: Trial, better: float = 0.0) -> str:
-        cost = f"{name} {show_cost(trial.evaluation.metrics[name])}"
+        cost = f"{called} {show_cost(trial.evaluation.metrics[name])}"
         return f"{score(trial.score + better)}, {cost}{' (front)' if trial.key in members else ''}"
 
     shown = [trial for trial in best if trial.key in members] or best

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 
 from optiprompt.candidate import Direction, Trial, Usage
-from optiprompt.front import Front, Tradeoff, merits
+from optiprompt.front import Front, Tradeoff, dominates, merits
 
 BAD = ("invalid", "failed")
 
@@ -18,10 +18,11 @@ class Trajectory:
         trials: every trial, failures and duplicates included.
         steps: completed optimization steps; the starting candidates (step 0) are not counted, -1 before them.
         barren: consecutive completed steps, up to the last, that brought no new candidate.
+        repeating: consecutive steps with replies of a model, up to the last, in which all that it proposed was known.
         failing: consecutive completed steps, up to the last, in which every call or every evaluation failed.
         failures: the failed trials of those steps.
         usage: model calls so far, of proposals and evaluations together.
-        best: the best scored candidate; of equal ones the earliest.
+        best: the best scored candidate; of equal ones the earliest, in a Pareto search the cheapest.
 
     Args:
         direction: whether a higher or a lower score is better.
@@ -40,6 +41,7 @@ class Trajectory:
         self.trials: list[Trial] = []
         self.steps = -1
         self.barren = 0
+        self.repeating = 0
         self.failing = 0
         self.failures: list[Trial] = []
         self.usage = Usage()
@@ -52,12 +54,14 @@ class Trajectory:
         fresh = [trial for trial in trials if trial.key is not None and not trial.duplicate]
         self._by_key.update({trial.key: trial for trial in fresh if trial.key is not None})
         for trial in fresh:
-            if trial.ok and (self.best is None or self.better(self.worth(trial), self.worth(self.best))):
+            if trial.ok and (self.best is None or self._beats(trial, self.best)):
                 self.best = trial
         self.usage = sum((trial.proposal.usage for trial in trials), self.usage)
         self.usage = sum((trial.evaluation.usage for trial in fresh), self.usage)
         self.steps += complete
         self.barren = 0 if fresh else self.barren + 1
+        if replied := [trial.duplicate for trial in trials if trial.proposal.reply]:
+            self.repeating = self.repeating + 1 if all(replied) else 0
         tried = [trial for trial in trials if not trial.duplicate]
         # What needs no model says nothing of a model that does not answer.
         asked = [trial for trial in tried if trial.proposal.failed or trial.proposal.reply]
@@ -82,6 +86,12 @@ class Trajectory:
     def better(self, a: float, b: float) -> bool:
         """Whether score a beats score b."""
         return a > b if self.direction == "maximize" else a < b
+
+    def _beats(self, a: Trial, b: Trial) -> bool:
+        """Whether a trial is better than another, or as good at a lower cost where that counts."""
+        if self.better(self.worth(a), self.worth(b)):
+            return True
+        return self.tradeoff is not None and dominates(self.tradeoff.point(a), self.tradeoff.point(b))
 
     def worth(self, trial: Trial) -> float:
         """What a scored trial is ranked by."""

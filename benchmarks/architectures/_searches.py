@@ -1,6 +1,7 @@
 """One search of the benchmark, and the file that keeps those that are finished."""
 
 import json
+import random
 import re
 import time
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ from optiprompt.scoring import Scoring
 from optiprompt.spaces.base import Space
 
 CONTROL, CHAT_CONTROL = "uniform", "uniform, asked in a chat"
-_SEVERAL = re.compile(r"Write (\d+) new candidates")  # in prompts/recombine_chat.jinja
+# In prompts/recombine_chat.jinja: how many are asked for, and the candidate that each of them varies.
+_SEVERAL = re.compile(r"Write (\d+) new candidates.* Each is <(\w+)>(.*?)</\2> with one or two places changed")
+_CHANGES = (1, 1, 2)  # as the operator infill opens places
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def control(optimizer: str) -> str:
 class ChatControl(UniformBackend):
     """Answers as a chat model would, without a grammar in the request, but with random valid candidates.
 
-    There are as many in a reply as were asked for, so that there is as much to choose from.
+    Where the prompt asks for several that differ from one in a place or two, it gives as many, and such: so that what
+    the prompt says is not taken for the model's doing.
     """
 
     proposes: Form = "chat"
@@ -121,12 +125,21 @@ class ChatControl(UniformBackend):
         """
         tag = self._space.tag
         asked = _SEVERAL.search(request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content)
-        count = int(asked[1]) if asked else 1
-        free = replace(request, grammar=self._space.grammar)
-        draw = super().generate
-        drawn = [await draw(free, range(each * count, (each + 1) * count)) for each in samples]
-        texts = ["\n".join(f"<{tag}>{each.text}</{tag}>" for each in replies) for replies in drawn]
-        return [replace(replies[0], text=text) for text, replies in zip(texts, drawn, strict=True)]
+        drawn = await super().generate(replace(request, grammar=self._space.grammar), samples)
+        if asked is None:
+            return [replace(each, text=f"<{tag}>{each.text}</{tag}>") for each in drawn]
+        parent, key = self._space.parse(asked[3]), request.key(self.name)
+        texts = [self._changed(parent, int(asked[1]), random.Random(f"{key} {each}")) for each in samples]
+        return [replace(each, text=text) for each, text in zip(drawn, texts, strict=True)]
+
+    def _changed(self, parent: Any, count: int, rng: random.Random) -> str:
+        lines = []
+        for _ in range(count):
+            value = parent
+            for _ in range(rng.choice(_CHANGES)):
+                value = self._space.mutate(value, rng)
+            lines.append(f"<{self._space.tag}>{self._space.render(value)}</{self._space.tag}>")
+        return "\n".join(lines)
 
 
 class Finished:

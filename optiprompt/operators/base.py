@@ -79,14 +79,14 @@ class Scene:
 
     @property
     def temperature(self) -> float:
-        """The step's temperature: constant or rising over the steps, wider while there are only duplicates."""
+        """The step's temperature: constant or rising over the steps, wider while the model only repeats itself."""
         settings = self.settings
         usual = (self.task.space.temperature or CONTINUING) if self.continuing else ASKING
         temperature = usual if settings.temperature is None else settings.temperature
         if settings.temperature_end is not None and self.steps:
             share = min(1.0, self.trajectory.steps / self.steps)
             temperature += (settings.temperature_end - temperature) * share
-        return max(temperature, min(HOTTEST, temperature * (1 + settings.widening * self.trajectory.barren)))
+        return max(temperature, min(HOTTEST, temperature * (1 + settings.widening * self.trajectory.repeating)))
 
     async def ask(self, request: Request, samples: Sequence[int]) -> list[Heard]:
         """The model's replies; where no call came through each is an error, as the trajectory has to know.

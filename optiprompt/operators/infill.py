@@ -9,12 +9,14 @@ from dataclasses import replace
 
 from optiprompt.backends.base import Request
 from optiprompt.candidate import Proposal
+from optiprompt.errors import ParseError
 from optiprompt.grammar import Words
 from optiprompt.metaprompt import MetaPrompt
 from optiprompt.operators.base import Operator, Scene
 
 PARENTS = 2.0  # mean rank of the parent, drawn from an exponential distribution
 PLACES = (1, 1, 2)  # how many places are open
+TRIES = 20  # for a place where something is new
 
 
 class Infill(Operator):
@@ -43,7 +45,7 @@ class Infill(Operator):
         )
         parents = _words(scene, grammar)
         draws = range(scene.first_sample, scene.first_sample + count * scene.settings.oversampling)
-        asked = [scene.ask(replace(listed, grammar=_open(grammar, parents, rng)), [number]) for number in draws]
+        asked = [scene.ask(replace(listed, grammar=_open(scene, grammar, parents, rng)), [number]) for number in draws]
         proposals = []
         for heard in (each for replies in await asyncio.gather(*asked) for each in replies):
             if heard.reply.finish == "error":
@@ -63,12 +65,29 @@ def _words(scene: Scene, grammar: Words) -> list[list[str]]:
     return [words for trial in scene.trajectory.ranked() if fits(words := trial.text.split(" "))]
 
 
-def _open(grammar: Words, parents: list[list[str]], rng: random.Random) -> Words:
-    """The grammar of all candidates that differ from a good one in a place or two."""
-    parent = parents[min(int(rng.expovariate(1 / PARENTS)), len(parents) - 1)]
+def _open(scene: Scene, grammar: Words, parents: list[list[str]], rng: random.Random) -> Words:
+    """The grammar of all candidates that differ from a good one in a place or two; of one place, of the new ones."""
     places = [place for place, slot in enumerate(grammar.slots) if len(slot) > 1]
-    free = rng.sample(places, min(rng.choice(PLACES), len(places)))
-    return Words(tuple(slot if place in free else (parent[place],) for place, slot in enumerate(grammar.slots)))
+    slots = list(grammar.slots)
+    for _ in range(TRIES):
+        parent = parents[min(int(rng.expovariate(1 / PARENTS)), len(parents) - 1)]
+        free = rng.sample(places, min(rng.choice(PLACES), len(places)))
+        slots = [slot if place in free else (parent[place],) for place, slot in enumerate(grammar.slots)]
+        if len(free) > 1:
+            break
+        if new := tuple(
+            word for word in slots[free[0]] if _new(scene, [*parent[: free[0]], word, *parent[free[0] + 1 :]])
+        ):
+            slots[free[0]] = new
+            break
+    return Words(tuple(slots))
+
+
+def _new(scene: Scene, words: list[str]) -> bool:
+    try:
+        return scene.trajectory.known(scene.task.space.candidate(" ".join(words)).key) is None
+    except ParseError:
+        return False
 
 
 OPERATOR = Infill

@@ -106,6 +106,9 @@ def _winner(events: Sequence[Event], task: Mapping[str, Any]) -> tuple[Evaluated
         dev = [event for event in events if isinstance(event, HeldOut) and event.split == "dev"]
         by = [event for event in (dev if selected.by == "dev" else scored) if event.key == selected.key]
         return by[-1], "dev" if selected.by == "dev" else split
+    if pareto := str(task.get("pareto", "")):  # of equal ones the cheapest
+        front = Tradeoff(task["direction"], pareto).front(scored)
+        scored = list(front.members) if front else []
     pick = max if task.get("direction") == "maximize" else min
     penalty = float(task.get("length_penalty", 0)) / 10_000  # points for 100 characters, as in `PromptTask.worth`
     return (pick(scored, key=lambda event: _score(event) - penalty * len(event.text)) if scored else None), split

@@ -39,11 +39,11 @@ class Number(Field):
             raise UsageError(f"{name} needs bounds with low below high, not {low} and {high}")
         if log and low <= 0:
             raise UsageError(f"{name} is on a log scale, so low must be above 0, not {low}")
-        if step is not None and not (math.isfinite(step) and 0 < step <= high - low):
+        if step is not None and not (math.isfinite(step) and 0 < _exact(step) <= _exact(high) - _exact(low)):
             raise UsageError(f"{name} needs a step above 0 that fits between {low} and {high}, not {step}")
         self._log = log
         self._step = 1 if step is None and self._whole and high - low < _EVERY else step
-        points = _points(Decimal(str(low)), Decimal(str(high)), self._step, log, self._whole)
+        points = _points(_exact(low), _exact(high), self._step, log, self._whole)
         if len(points) > _FINEST:
             raise UsageError(f"{name} has more than {_FINEST:,} values: give a larger step")
         self._grid: list[int] | list[float] = (
@@ -130,10 +130,15 @@ class Number(Field):
         return min(self._grid[max(0, place - 1) : place + 1], key=lambda point: abs(point - number))
 
 
+def _exact(number: float) -> Decimal:
+    """The number as it is written: 0.1 is a tenth."""
+    return Decimal(str(number))
+
+
 def _points(low: Decimal, high: Decimal, step: float | None, log: bool, whole: bool) -> list[Decimal]:
     """The grid, ascending; cut off where it is too fine to be used."""
     if step is not None:
-        exact = Decimal(str(step))
+        exact = _exact(step)
         return [low + number * exact for number in range(min(int((high - low) / exact), _FINEST) + 1)]
     if not log:
         return _between(low, high, _unit((high - low) / 40), whole)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from difflib import get_close_matches
 from enum import Enum
-from math import ceil, floor
+from math import ceil, floor, inf
 from typing import TYPE_CHECKING, Any
 
 from optiprompt.errors import ParseError, UsageError
@@ -73,9 +73,10 @@ def fields_of(model: "type[BaseModel]") -> dict[str, Any]:
 
 
 def _from_schema(name: str, field: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
-    extra = {key: field[key] for key in ("log", "when") if key in field}
     kinds = [each for each in field.get("anyOf", [field]) if each.get("type") != "null"]
     kind = kinds[0]
+    # Of `Annotated[float, Field(...)] | None` they are in the branch.
+    extra = {key: each[key] for each in (kind, field) for key in ("log", "when") if key in each}
     if "$ref" in kind:
         kind = inner[kind["$ref"].rpartition("/")[2]]
     # With a condition, None is what the model has where the field does not exist.
@@ -96,11 +97,13 @@ def _from_schema(name: str, field: Mapping[str, Any], inner: Mapping[str, Any]) 
 def _bounds(name: str, kind: Mapping[str, Any]) -> dict[str, Any]:
     whole, step = kind["type"] == "integer", kind.get("multipleOf")
     low, high = kind.get("minimum"), kind.get("maximum")
-    if whole:
-        low = kind["exclusiveMinimum"] + 1 if "exclusiveMinimum" in kind else low
-        high = kind["exclusiveMaximum"] - 1 if "exclusiveMaximum" in kind else high
+    if whole:  # there may be both: PositiveInt with another ge
+        low = max((each for each in (low, _beside(kind, "exclusiveMinimum", 1)) if each is not None), default=None)
+        high = min((each for each in (high, _beside(kind, "exclusiveMaximum", -1)) if each is not None), default=None)
+    elif _tighter(kind):
+        low = high = None
     if low is None or high is None:
-        if sum(key in kind for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")) == 2:
+        if sum(key in kind for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")) >= 2:
             raise UsageError(f"{name}: the bounds of a float must be inclusive: give Field(ge=..., le=...)")
         raise UsageError(f"{name} has no bounds: give Field(ge=..., le=...)")
     if step is not None:
@@ -111,6 +114,20 @@ def _bounds(name: str, kind: Mapping[str, Any]) -> dict[str, Any]:
     if whole:  # pydantic keeps bounds as they were written: ge=1.0
         return {"low": ceil(low), "high": floor(high), "step": None if step is None else int(step)}
     return {"low": float(low), "high": float(high), "step": step}
+
+
+def _beside(kind: Mapping[str, Any], bound: str, step: int) -> int | None:
+    """The whole number next to an exclusive bound, inside; None where there is no such bound."""
+    if bound not in kind:
+        return None
+    inside = floor(kind[bound]) if step > 0 else ceil(kind[bound])
+    return int(inside) + step
+
+
+def _tighter(kind: Mapping[str, Any]) -> bool:
+    """Whether an exclusive bound leaves out an inclusive one."""
+    below = kind.get("exclusiveMinimum", -inf) >= kind.get("minimum", inf)
+    return bool(below or kind.get("exclusiveMaximum", inf) <= kind.get("maximum", -inf))
 
 
 def _check(name: str, spec: Mapping[str, Any], allowed: Collection[str]) -> None:

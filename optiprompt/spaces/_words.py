@@ -1,10 +1,13 @@
 """What spaces that are written in words share when they read a text."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from optiprompt.errors import ParseError
+
+_FENCE = re.compile(r"\A\s*```\w*\s*|\s*```\s*\Z")
 
 
 def fold(word: str) -> str:
@@ -13,7 +16,8 @@ def fold(word: str) -> str:
 
 
 def json_object(text: str) -> dict[str, Any] | None:
-    """The fields of a JSON object; None where the text is none, or gives a field twice."""
+    """The fields of a JSON object, perhaps in a code fence; None where the text is none, or gives a field twice."""
+    text = _FENCE.sub("", text)
     if not text.lstrip().startswith("{"):
         return None
     try:

@@ -36,6 +36,7 @@ class CellSpace(Space[Cell]):
         *,
         part: str = "edge",
         whole: str = "cell",
+        word: str = "operation",
     ) -> None:
         """Set up the space.
 
@@ -45,13 +46,14 @@ class CellSpace(Space[Cell]):
             aliases: further spellings, each with the operation that it stands for.
             part: what the optimizer is told that an edge is.
             whole: likewise a cell.
+            word: likewise an operation.
 
         Raises:
             UsageError: no edge, fewer than two operations, or words that cannot be told apart.
         """
         self.edges = tuple(edges)
         self.operations = tuple(operations)
-        self._part, self._whole, self.tag = part, whole, whole.upper()
+        self._part, self._whole, self._word, self.tag = part, whole, word, whole.upper()
         self._words = {fold(word): word for word in self.operations}
         if not self.edges:
             raise UsageError("a cell needs at least one edge")
@@ -76,19 +78,20 @@ class CellSpace(Space[Cell]):
             return self._named(given)
         if "|" in text and all("<-" in edge for edge in self.edges):
             return self._named(self._architecture(text))
-        if len(self.operations) <= 10 and re.fullmatch(r"[0-9]+", key := text.strip()):
+        key = text.strip()
+        if len(self.operations) <= 10 and re.fullmatch(r"[0-9]+", key) and fold(key) not in self._words:
             return self._digits(key)
         return self._named([word for word in _BETWEEN.split(text) if word])
 
     def _named(self, words: Sequence[str]) -> Cell:
         if len(words) != len(self.edges):
             raise ParseError(
-                f"found {len(words)} operations, a {self._whole} has {len(self.edges)}: "
+                f"found {len(words)} {self._word}s, a {self._whole} has {len(self.edges)}: "
                 f"one each for {', '.join(self.edges)}"
             )
         for edge, word in zip(self.edges, words, strict=True):
             if fold(word) not in self._words:
-                raise ParseError(f"unknown operation {word[:40]!r} at {self._part} {edge}: {self._allowed}")
+                raise ParseError(f"unknown {self._word} {word[:40]!r} at {self._part} {edge}: {self._allowed}")
         return tuple(self._words[fold(word)] for word in words)
 
     def _digits(self, key: str) -> Cell:

@@ -203,7 +203,7 @@ class Choices(Space[Chosen]):
 
 
 def _name(name: str) -> str:
-    return fold(name).replace(".", "")
+    return fold(name).replace(".", "").replace("*", "")
 
 
 def _exists(field: Field, value: Mapping[str, Value]) -> bool:

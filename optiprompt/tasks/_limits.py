@@ -21,14 +21,19 @@ COMPARED = 8  # draws of the starting candidates: what is random is hardly the s
 DRAWS = 20_000  # in a row without one within the limits: then there is none, or as good as
 
 
-def over(limits: Mapping[str, float], pareto: str | None, costs: Mapping[str, float]) -> str:
+def counted(task: "Task") -> list[str]:
+    """The costs that matter, by name."""
+    return list(dict.fromkeys((*task.limits, *([task.pareto] if task.pareto else []))))
+
+
+def over(task: "Task", costs: Mapping[str, float]) -> str:
     """Why a candidate with these costs is rejected, for the optimizer to read; empty where it is not."""
-    for name in (*limits, *([pareto] if pareto else [])):
-        cost = costs.get(name)
+    for name in counted(task):
+        cost, called = costs.get(name), task.cost_name(name)
         if cost is None or not math.isfinite(cost):
-            return f"its {name} cannot be told"
-        if name in limits and cost > limits[name]:
-            return f"its {name}, {show_cost(cost)}, is above the limit of {show_cost(limits[name])}"
+            return f"its {called} cannot be told"
+        if name in task.limits and cost > task.limits[name]:
+            return f"its {called}, {show_cost(cost)}, is above the limit of {show_cost(task.limits[name])}"
     return ""
 
 
@@ -102,12 +107,13 @@ def starting(task: "Task", rng: random.Random) -> list[str]:
 
 def rules(task: "Task") -> str:
     """What limits and a Pareto search mean, for the optimizer; empty where there are none."""
-    told = [f"Only candidates with {_listed(task.limits)} are accepted."] if task.limits else []
+    limits = {task.cost_name(name): limit for name, limit in task.limits.items()}
+    told = [f"Only candidates with {_listed(limits)} are accepted."] if limits else []
     if task.pareto:
         better = "higher" if task.direction == "maximize" else "lower"
         told.append(
-            f"A {better} {task.score_name} and lower {task.pareto} are both wanted: (front) marks the candidates "
-            "that no other one beats in one of them while equal or better in the other."
+            f"A {better} {task.score_name} and lower {task.cost_name(task.pareto)} are both wanted: (front) marks the "
+            "candidates that no other one beats in one of them while equal or better in the other."
         )
     return " ".join(told)
 

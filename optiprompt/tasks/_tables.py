@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Evaluation
 from optiprompt.errors import DataError, missing_extra
+from optiprompt.tasks import _limits
 from optiprompt.tasks.base import Task
 
 BLIND = "What a candidate is, and what its words do, is not known: the list of scores is all there is to learn from."
@@ -44,6 +45,13 @@ class TableTask(Task):
     async def evaluate(self, candidate: Candidate[Any], scorer: Backend | None) -> Evaluation:
         """Look the candidate up; needs no scorer."""
         return self.look_up(candidate.value)
+
+    def cost_name(self, name: str) -> str:
+        """The name; that it is a cost, and which, where the search is blind."""
+        names = _limits.counted(self)
+        if self._blind is None or name not in names:
+            return name
+        return "cost" if len(names) == 1 else f"cost {names.index(name) + 1}"
 
     def start(self, rng: random.Random) -> list[str]:
         """Different random candidates."""

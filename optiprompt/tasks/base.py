@@ -133,9 +133,13 @@ class Task(ABC):
         if not self.limits and not self.pareto:
             return ""
         try:
-            return _limits.over(self.limits, self.pareto, self.costs(candidate))
+            return _limits.over(self, self.costs(candidate))
         except ParseError as error:
             return str(error)
+
+    def cost_name(self, name: str) -> str:
+        """What the optimizer reads instead of the name of a cost."""
+        return name
 
     def admits(self, candidate: Candidate[Any]) -> bool:
         """Whether a candidate is within the limits."""

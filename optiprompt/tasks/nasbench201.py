@@ -81,7 +81,7 @@ class NasBench201(TableTask):
             )
         else:
             self._meaning = disguised(OPERATIONS, blind)
-            self.space = CellSpace(PLACES, tuple(self._meaning), part="place", whole="candidate")
+            self.space = CellSpace(PLACES, tuple(self._meaning), part="place", whole="candidate", word="word")
             self.description = BLIND
             self.score_name = "score"
         self._table = table(dataset)

@@ -5,13 +5,13 @@ import random
 import re
 from collections import Counter
 from enum import Enum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 
 from optiprompt.errors import ParseError, UsageError
 from optiprompt.grammar import Paths, Words
@@ -365,3 +365,45 @@ def test_an_integer_with_bounds_written_as_floats_is_still_one() -> None:
     space = Choices.from_model(Model)
     for seed in range(20):
         Model.model_validate(space.sample(random.Random(seed)), strict=True)
+
+
+def test_of_two_bounds_of_a_model_the_tighter_one_counts() -> None:
+    class Model(BaseModel):
+        units: PositiveInt = Field(ge=16, le=24)
+        depth: Annotated[PositiveInt, Field(ge=2, le=4, lt=4)]
+        rate: PositiveFloat = Field(ge=0.1, le=1)
+
+    space = Choices.from_model(Model)
+    assert space.fields[0].values == tuple(range(16, 25))
+    assert space.fields[1].values == (2, 3)
+    for seed in range(50):
+        Model.model_validate(space.sample(random.Random(seed)), strict=True)
+
+
+def test_what_is_said_inside_an_optional_field_of_a_model_counts() -> None:
+    class Model(BaseModel):
+        opt: Literal["sgd", "adam"]
+        momentum: Annotated[float, Field(ge=0, le=0.9, json_schema_extra={"when": {"opt": "sgd"}})] | None = None
+        decay: Annotated[float, Field(ge=1e-5, le=0.1, json_schema_extra={"log": True})] | None = None
+
+    space = Choices.from_model(Model)
+    with pytest.raises(ParseError, match="momentum must be left out: it exists only if opt=sgd"):
+        space.parse("opt=adam momentum=0.9 decay=none")
+    drawn = [Model.model_validate(space.sample(random.Random(seed))).decay for seed in range(200)]
+    small = [each < 1e-3 for each in drawn if each is not None]
+    assert 0.2 < sum(small) / len(small) < 0.8, "on a log scale half of them"
+
+
+@pytest.mark.parametrize(("low", "high", "step"), [(0.1, 0.3, 0.2), (0.8, 0.9, 0.1), (0.4, 0.7, 0.3), (0.6, 0.9, 0.3)])
+def test_a_step_that_fits_once_is_taken(low: float, high: float, step: float) -> None:
+    assert Choices({"x": {"low": low, "high": high, "step": step}}).fields[0].values == (low, high)
+
+
+def test_markdown_around_a_candidate_does_no_harm() -> None:
+    space = Choices({"act": ["relu", "tanh"], "n": (1, 3)})
+    for text in (
+        '```json\n{\n  "act": "relu",\n  "n": 3\n}\n```',
+        '```{"act": "relu", "n": 3}```',
+        "**act**: relu\n**n**: 3",
+    ):
+        assert space.parse(text) == {"act": "relu", "n": 3}

@@ -195,9 +195,10 @@ def test_bad_calls_are_refused_before_anything_runs(tmp_path: Path, monkeypatch:
 def test_the_control_of_a_chat_model_writes_as_many_candidates_as_it_is_asked_for() -> None:
     space = load_task(CELL).space
     control = ChatControl(space)
-    blank = dict.fromkeys(("description", "form", "scored", "better", "pareto", "score_name", "parent"), "")
+    parent = "conv skip none pool conv point"
+    blank = dict.fromkeys(("description", "form", "scored", "better", "pareto", "score_name"), "")
     several = template("recombine_chat").render(
-        blank, order="random", asked=ASKED, shown=[], rejected=[], tag=space.tag
+        blank, order="random", asked=ASKED, shown=[], rejected=[], tag=space.tag, parent=parent
     )
     for text, count in (("Write one new candidate that differs.", 1), (several, ASKED)):
         [reply, other] = asyncio.run(control.generate(Request((Message("user", text),)), [0, 1]))
@@ -205,6 +206,8 @@ def test_the_control_of_a_chat_model_writes_as_many_candidates_as_it_is_asked_fo
         assert len(candidates) == count
         assert len({space.parse(each) for each in candidates}) > count / 2
         assert reply.text != other.text
+        changed = [sum(a != b for a, b in zip(each.split(), parent.split(), strict=True)) for each in candidates]
+        assert count == 1 or set(changed) <= {1, 2}, "a place or two, as the prompt asks"
 
 
 def test_a_blind_search_names_no_cell() -> None:

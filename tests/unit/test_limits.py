@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from optiprompt.api import run
 from optiprompt.backends.base import Backend
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.candidate import Candidate, Evaluation
-from optiprompt.errors import RunError, UsageError
+from optiprompt.errors import ParseError, RunError, UsageError
 from optiprompt.events import Evaluated
 from optiprompt.front import hypervolume
 from optiprompt.loop import Search
@@ -236,6 +237,62 @@ def test_a_cost_that_varies_is_asked_once_and_the_limit_holds_for_what_is_record
     task = line_task(costs=lambda point: {"latency_ms": point["x"] + rng.uniform(0, 30)}).within({"latency_ms": 50})
     result = run(Search(task, op.Evolution(), op.Budget(evaluations=40)), None)
     assert max(trial.evaluation.metrics["latency_ms"] for trial in result.trajectory) <= 50
+
+
+def test_what_a_candidate_cost_when_it_was_admitted_is_recorded_after_a_kill_too(tmp_path: Path) -> None:
+    def search(costs: float) -> op.Result:
+        task = line_task(costs=lambda point: {"latency_ms": point["x"] * costs}).within({"latency_ms": 50})
+        return op.optimize(task, algorithm=op.Evolution(), budget=op.Budget(evaluations=12), run_dir=tmp_path)
+
+    search(1)
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    proposed = max(place for place, line in enumerate(lines) if '"type":"proposed"' in line)
+    (tmp_path / "events.jsonl").write_text("\n".join(lines[: proposed + 1]) + "\n")
+    resumed = search(100).trajectory  # a machine on which all takes longer
+    assert len(resumed) == 12
+    assert all(
+        trial.evaluation.metrics["latency_ms"] == trial.candidate.value["x"] for trial in resumed if trial.candidate
+    )
+
+
+def test_of_equally_good_candidates_a_pareto_search_names_the_cheapest_as_the_best(tmp_path: Path) -> None:
+    space = op.Numbers({"x": (0, 99)}, integer=True)
+    task = op.FunctionTask(
+        "coarse",
+        space,
+        lambda point: point["x"] // 50,
+        start=["90", "60", "70"],
+        costs=lambda point: {"size": point["x"]},
+    )
+    result = op.optimize(
+        task.against("size"), algorithm=op.Random(), budget=op.Budget(evaluations=40), run_dir=tmp_path
+    )
+    front, best = result.trajectory.front(), best_of(tmp_path)
+    assert front is not None
+    assert result.best is not None
+    assert result.best.key in {each.key for each in front.members}
+    assert best.text == result.best.text
+    assert result.best.evaluation.metrics["size"] == min(
+        trial.evaluation.metrics["size"] for trial in result.trajectory if trial.score == 1
+    )
+
+
+def test_a_blind_search_is_not_told_what_its_costs_are() -> None:
+    plain, blind = (op.load_task("nasbench201", {"blind": hidden}) for hidden in (False, True))
+    for limits, pareto, told in (
+        ({"parameters": 0.32}, "", "Only candidates with cost of at most 0.32 are accepted."),
+        ({"parameters": 0.32}, "latency_ms", "higher score and lower cost 2 are both wanted"),
+    ):
+        task = blind.within(limits)
+        task = task.against(pareto) if pareto else task
+        assert told in task.rules
+        assert not re.search("parameters|latency", task.rules)
+        refused = [task.refusal(task.space.of(task.space.sample(random.Random(seed)))) for seed in range(40)]
+        assert {each.partition(",")[0] for each in refused} == {"", "its cost 1" if pareto else "its cost"}
+    assert "parameters of at most 0.32" in plain.within({"parameters": 0.32}).rules
+    with pytest.raises(ParseError) as failed:
+        blind.space.parse("nothing of this kind")
+    assert "operation" not in str(failed.value)
 
 
 def test_functions_that_change_what_they_are_given_change_nothing_else() -> None:

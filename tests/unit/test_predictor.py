@@ -1,5 +1,6 @@
 """The predictor finds what is worth an evaluation, and the searcher takes that of what was drawn."""
 
+import asyncio
 import random
 from pathlib import Path
 
@@ -7,7 +8,11 @@ import pytest
 
 import optiprompt as op
 from optiprompt.backends.uniform import UniformBackend
+from optiprompt.candidate import Evaluation, Proposal, Trial
+from optiprompt.operators.base import Scene
+from optiprompt.operators.infill import Infill
 from optiprompt.predictor import improvements
+from optiprompt.trajectory import Trajectory
 
 SPACE = op.CellSpace([f"e{number}" for number in range(6)], ["a", "b", "c", "d"])
 
@@ -62,6 +67,22 @@ def test_the_operators_and_their_shares_are_in_the_events(tmp_path: Path) -> Non
     assert sources == {"start", "opro", "infill", "neighbour"}
     text = (tmp_path / "0None" / "events.jsonl").read_text()
     assert '"operators":{"infill":{"proposals":' in text.replace(" ", "")
+
+
+def test_where_one_place_is_open_only_what_is_new_is_asked_for() -> None:
+    space = op.CellSpace(["e0", "e1"], ["a", "b", "c"])
+    task = op.FunctionTask("right", space, lambda cell: float(cell == ("a", "a")), start=["a a"])
+    trajectory = Trajectory("maximize")
+    tried = ["a a", "a b", "b a", "b b", "c a"]
+    trajectory.add_step(
+        [Trial(Proposal(text, "start"), space.candidate(text), Evaluation("ok", 1.0), 0) for text in tried]
+    )
+    scene = Scene(task, trajectory, op.Opro(), UniformBackend(), 0, None, None)
+    proposals = asyncio.run(Infill().propose(scene, 30, random.Random(0)))
+    moved = [each.text for each in proposals]
+    assert {"a c", "b c"} <= set(moved)
+    # What is known comes from the open pairs alone: a third of the draws, of which 5 in 9 are known.
+    assert sum(text in tried for text in moved) < len(moved) / 3
 
 
 def test_the_same_seed_gives_the_same_search(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from optiprompt.candidate import Candidate, Direction, Evaluation, Proposal, Trial
@@ -50,3 +52,18 @@ def test_steps_that_bring_only_duplicates_are_counted_until_something_new_comes(
     assert (trajectory.steps, trajectory.barren, trajectory.failing) == (3, 3, 0)
     trajectory.add_step([trial("b", 0)])
     assert trajectory.barren == 0
+
+
+def test_a_model_that_repeats_itself_is_noticed_beside_what_needs_no_model() -> None:
+    trajectory = Trajectory("maximize")
+    trajectory.add_step([trial("a", 1)])
+    for step in (1, 2):
+        repeated = trial("a", 1, step, duplicate=True)
+        repeated = replace(repeated, proposal=replace(repeated.proposal, reply=("key", step)))
+        trajectory.add_step([repeated, trial(f"new {step}", 0, step)])
+    assert (trajectory.barren, trajectory.repeating) == (0, 2)
+    trajectory.add_step([trial("only a neighbour", 0, 3)])
+    assert trajectory.repeating == 2
+    fresh = trial("fresh", 0, 4)
+    trajectory.add_step([replace(fresh, proposal=replace(fresh.proposal, reply=("key", 4)))])
+    assert trajectory.repeating == 0
