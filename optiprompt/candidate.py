@@ -69,12 +69,16 @@ class Outcome:
         score: 0 to 1, or None where the call failed (an error is never a score of 0).
         answer: the model's answer as it was graded.
         error: why there is no score.
+        said: the end of a wrong reply that says more than the answer, for the optimizer.
+        feedback: what the grader says is wrong, for the optimizer.
     """
 
     example: str
     score: float | None
     answer: str = ""
     error: str = ""
+    said: str = ""
+    feedback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Evaluation:
         metrics: further figures by name (parameters, latency, ...).
         outcomes: per-example results, in the order of the examples.
         curve: training curve, one value an epoch.
-        feedback: text for the optimizer.
+        feedback: what the optimizer reads beside the score of a structured candidate; the first 300 characters.
         usage: model calls spent on it.
         reason: why it is not `ok`.
     """

@@ -51,13 +51,31 @@ def instructions(reply: str, tag: str = "INS", most: int = 8) -> list[str]:
     """
     if tag == OPENING and (sentences := _usable(_tagged(_marks(tag).split(_unthought(reply))))):
         return sentences[:most]
-    found = _distinct(_read(_unthought(reply), tag))
+    text = _unthought(reply)
+    closed, _ = _inside(_marks(tag).split(text))
+    return _distinct(found for piece in closed for found in _meant(piece, tag))[:most] or _settled(text, tag)[:most]
+
+
+def _meant(piece: str, tag: str) -> list[str]:
+    """What stands between tags is what was asked for, as it is, unless there is more in it than an instruction."""
+    if wording.SECTION.search(piece):
+        return [piece.strip()]
+    lines = piece.strip().splitlines()
+    items = [item[1] for item in map(wording.ITEM.match, lines) if item]
+    if len(items) == len(lines) > 1 and not _alike(items):
+        return ["\n".join(lines)]  # the steps or rules of one
+    return [polished(wording.bare(piece))] if wording.plain(piece) else _settled(piece, tag)
+
+
+def _settled(text: str, tag: str) -> list[str]:
+    """Read until nothing changes any more."""
+    found = _distinct(_read(text, tag))
     for _ in range(ROUNDS):
         again = _distinct(piece for text in found for piece in _read(text, tag))
         if again == found:
             break
         found = again
-    return [text for text in found if _read(text, tag) == [text]][:most]
+    return [text for text in found if _read(text, tag) == [text]]
 
 
 def continuation(reply: str, tag: str = "INS") -> list[str]:
@@ -110,6 +128,16 @@ def _usable(texts: Iterable[str]) -> list[str]:
 def _tagged(parts: list[str]) -> list[str]:
     """What stands between tags; else what follows one that was not closed, up to an empty line, or precedes all.
 
+    Args:
+        parts: as for `_inside`.
+    """
+    closed, opened = _inside(parts)
+    return (closed or opened)[:PIECES]
+
+
+def _inside(parts: list[str]) -> tuple[list[str], list[str]]:
+    """What stands between tags, and what follows those that were not closed.
+
     A tag that is opened again in the middle of a line is a word of the proposal, which nobody could follow.
 
     Args:
@@ -129,9 +157,9 @@ def _tagged(parts: list[str]) -> list[str]:
         else:
             opened.append(inside.strip().split("\n\n")[0])
     closed = [piece for piece in closed if not wording.PLACEHOLDER.fullmatch(piece)]
-    if not closed and len(opened) > OPENED:
-        return [""]
-    return (closed or [piece for piece in opened if not wording.PLACEHOLDER.fullmatch(piece)])[:PIECES]
+    if len(opened) > OPENED:
+        return closed, [""]
+    return closed, [piece for piece in opened if not wording.PLACEHOLDER.fullmatch(piece)]
 
 
 def _from_json(text: str) -> list[str]:
@@ -149,6 +177,8 @@ def _from_json(text: str) -> list[str]:
 def _from_text(text: str) -> list[str]:
     """From prose, markdown and lists: what is named an instruction, else what may be one."""
     text = wording.whole(text.replace("\r", "\n"))
+    if wording.ITEM.match(text):
+        text = wording.INLINE.sub("\n", text)
     sections = list(_sections(wording.GAP.sub("\n", "\n".join(_prose(text)))))
     for named in (True, False):
         found = [piece for s in sections if bool(s.named) is named for piece in _proposals(s)]
@@ -238,7 +268,11 @@ def _separate(lead: str, written: bool, items: list[str]) -> bool:
         return True
     if any(map(wording.SEQUENCE.match, items[1:])):
         return False
+    return _alike(items) or not (wording.PREPARES.match(items[0]) or any(map(wording.REFERS.search, items[1:])))
+
+
+def _alike(items: list[str]) -> bool:
+    """Whether neighbours share many of their longer words."""
     words = [{word for word in re.findall(r"\w+", item.lower()) if len(word) > 3} for item in items]
     shared = [len(a & b) / max(1, len(a | b)) for a, b in pairwise(words)]
-    alike = sum(shared) >= ALIKE * len(shared)
-    return alike or not (wording.PREPARES.match(items[0]) or any(map(wording.REFERS.search, items[1:])))
+    return sum(shared) >= ALIKE * len(shared)

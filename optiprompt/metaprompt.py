@@ -19,6 +19,7 @@ from optiprompt.trajectory import Trajectory
 
 FALL_BACK = 3
 REJECTED_CHARS = 200
+FEEDBACK_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,11 @@ class MetaPrompt:
             "first": self.settings.first,
             "scored": self.settings.scores != "hidden",
             "shown": [
-                {"text": trial.text, "score": figure(trial) + _of_how_many(trial, task)}
+                {
+                    "text": trial.text,
+                    "score": figure(trial) + _of_how_many(trial, task),
+                    "feedback": textwrap.shorten(trial.evaluation.feedback, FEEDBACK_CHARS),
+                }
                 for trial in self._ordered(best, shuffle)
             ],
             "rejected": [

@@ -1,5 +1,6 @@
 """Of more proposals than can be evaluated, those that are worth it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -40,7 +41,7 @@ def chosen(scene: Scene, dealt: Mapping[str, int], made: Mapping[str, Sequence[P
                 keys[name, place] = candidate.key
     fresh = list(unseen.values())
     promise = _promise(scene, [each.candidate for each in fresh])
-    taken = _best(fresh, promise, dealt) if promise else _first(fresh, dealt)
+    taken = _best(fresh, promise, dealt) if promise else _first(fresh, dealt, made)
     chosen_keys = {each.candidate.key for each in taken}
     result = []
     for name, proposals in made.items():
@@ -51,8 +52,19 @@ def chosen(scene: Scene, dealt: Mapping[str, int], made: Mapping[str, Sequence[P
     return result
 
 
-def _first(fresh: Sequence[_Fresh], dealt: Mapping[str, int]) -> list[_Fresh]:
-    return [each for name, count in dealt.items() for each in [own for own in fresh if own.operator == name][:count]]
+def _first(fresh: Sequence[_Fresh], dealt: Mapping[str, int], made: Mapping[str, Sequence[Proposal]]) -> list[_Fresh]:
+    """The first of each reply before the second of any: all of them were paid for."""
+    seen: Counter[tuple[str, int] | None] = Counter()
+    turns: dict[str, int] = {}
+    for each in fresh:
+        reply = made[each.operator][each.place].reply
+        turns[each.candidate.key] = seen[reply] if reply else 0
+        seen[reply] += 1
+    taken: list[_Fresh] = []
+    for name, count in dealt.items():
+        own = [each for each in fresh if each.operator == name]
+        taken += sorted(own, key=lambda each: turns[each.candidate.key])[:count]
+    return taken
 
 
 def _best(fresh: Sequence[_Fresh], promise: Sequence[float], dealt: Mapping[str, int]) -> list[_Fresh]:

@@ -47,22 +47,28 @@ _REMARK = (
     r"|(?:for (?:example|instance)|e\.g\.)[^.\n]{0,200}?(?:\b(?:in|out)put\b|:)"
 )
 _PREFIX = re.compile(
-    r"(?:(?:the|your|my|this) (?:task|goal|objective|job|aim) (?:here )?(?:is|was) to |"
+    r"(?:(?:sure(?: thing)?|certainly|of course|absolutely|ok|okay)[,.!] +(?=\w+ \w)|"
+    r"(?:the|your|my|this) (?:task|goal|objective|job|aim) (?:here )?(?:is|was) to |"
     r"I(?: would|['’]d)? (?:want|like|need|ask) you to |you (?:should|must|need to|have to|are asked to) )"
     r"(?!be |have )",
     re.IGNORECASE,
 )
+_OWN = rf"[^.!?\n]{{0,200}}\b(?:{_THING}|versions?)\b"
+_GIVES = rf" (?:will |am going to )?(?:give|show) you\b(?!{_OWN})[^.!?\n]{{1,200}}[.:] \w"
 # What a text begins with that speaks of the task, to the one who asked, and not to the one who does it.
 _TALK = (
-    r"(?:i|i[’'](?:m|d|ll|ve)|we|my|(?:yes|no)(?=\W*$|[,.!])|sorry|sure|certainly|of course|ok|okay|great|"
-    r"thanks|thank you|as an ai|hello|hi)\b"
-    r"|(?:could|can|would|do|did|what|why|who|where|is|are) you\b|what (?:if|an?)\b|one of\b"
+    rf"(?:i(?!{_GIVES})|i[’'](?:m|d|ll|ve)|we|my|(?:yes|no)(?=\W*$|[,.!])|sorry|sure|certainly|of course|ok|okay|great|"
+    r"let me|thanks|thank you|as an ai|hello|hi)\b"
+    # "Can you write its plural?" asks the one who answers.
+    r"|(?!(?:could|can|would|will) you (?!(?:please )?(?:provide|give|tell|share|send|show|help|clarify|explain|be)\b))"
+    r"(?:could|can|would|do|did|what|why|who|where|is|are) you\b|what (?:if|an?)\b|one of\b(?! (?:the|these) two)"
     r"|to [^.!?\n]{1,200}, (?:they|we|i|it|you can|you could|the model)\b"
     r"|(?:please )?(?:give|send|tell|show) me (?:the|an?|your) (?:input|instruction|prompt|text)"
     r"|(?:please )?provide (?:me with )?(?:the|more|your|additional|further) "
     r"(?:instruction|prompt|text|details|information|context)"
     # "The input is a noun. Write its plural." is for the one who does it.
-    r"|(?!(?:the (?:input|given|word|sentence|text|noun|list|number|question)s?|an?|there)\b[^.!?\n]{0,200}[.:] "
+    r"|(?!(?:the (?:input|given|word|sentence|text|noun|list|number|question)s?|an?|there|one of|"
+    rf"(?:this|these|those)(?! is better\b)(?!{_OWN}))\b[^.!?\n]{{0,200}}[.:] "
     r"(?!(?:the|this|it|in|when|as|an?|however|therefore)\b)\w)"
     r"(?:the|this|that|these|those|it|there|one|an?|because|since|unfortunately|however)\b"
     r"(?=[^.!?\n]{0,200}\b(?:is|was|are|were|has|have|had|does|did|seems?|appears?|leads?|fails?|asks?|goes|went|"
@@ -75,7 +81,7 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 NAMES = re.compile(
-    rf"\b(?:{_THING}|versions?|variants?|variations?|paraphrased?|options?|proposals?|alternatives?|rewritten|shortened|"
+    rf"\b(?:{_THING}|versions?|variants?|variations?|paraphrased?|options?|proposals?|alternatives?|suggestions?|rewritten|shortened|"
     r"combined|mended|improved|revised|updated)\b",
     re.IGNORECASE,
 )
@@ -97,6 +103,19 @@ CODE = re.compile(
     r"(?i:python3?|pip|bash|curl) -|>>>|\$ |[\w.]{1,60}\([^)]*\)$|[{}]|</?\w+>$)"
 )
 DATA = re.compile(r"[^.:]{1,40} ?(?::|->|→|=>?) ?\S{1,30}\W*")
+# Parts of a structured prompt.
+SECTION = re.compile(r"<(system|instruction|format)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+# What is said to the one who asked, behind the first sentence.
+_CHATTER = re.compile(
+    rf"[.!?\"”'] +(?:[^.!?\n]{{0,200}}\b(?:{_THING}|versions?|variants?|paraphrases?)\b|(?:please )?let me know\b|"
+    r"i hope\b|feel free\b|is there anything\b|by (?:combining|making|providing|adding|including) th)",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(
+    rf"\b(?:{_THING}|versions?|variants?|variations?|paraphrases?|proposals?|alternatives?|suggestions?)(?: \w)?$|"
+    r"^(?:paraphrased?|rewritten|shortened|combined|mended|improved|revised|updated)$",
+    re.IGNORECASE,
+)
 _DANGLING = re.compile(
     r"(?:\b(?:the|an?|of|to|and|or|with|in|on|for|that|which|is|are|by|as|from|if|its|your|this|each|be|not)|,)$",
     re.IGNORECASE,
@@ -111,6 +130,7 @@ PLACEHOLDER = re.compile(
 )
 KEY = re.compile(r'"[\w -]{0,30}(?:instruction|prompt)[\w -]{0,30}"\s{0,20}:\s{0,20}(?=["\[])', re.IGNORECASE)
 FENCE = re.compile(r"```[ \t]*([\w+-]*)")
+INLINE = re.compile(r"(?<=[.!?]) (?=\d{1,2}[.)] [A-Z])")  # the next item of a list in one line
 ITEM = re.compile(r"\s*(?:\(?\d{1,2}[.):]|[-*•+–]|\(?[a-hA-H][.)])\s+(\S.*)", re.DOTALL)
 TITLE = re.compile(r"\*\*[^*\n]{1,60}(?::\*\*|\*\*:)\s*")
 HEADING = re.compile(rf"\s*(?:#{{1,6}} \**{_WORD}(?: {_WORD}){{0,6}}|\*\*{_WORD}(?: {_WORD}){{0,3}}):?\**:?\s*")
@@ -139,6 +159,34 @@ def name(line: str) -> tuple[str, str] | None:
     if _ABOUT.search(label[1]) and not (here and NAMES.search(label[1])):
         return "", label[2]
     return (label[1], label[2]) if here or NAMES.search(label[1]) else None
+
+
+def plain(text: str) -> bool:
+    """Whether what stands between tags is an instruction and nothing else: no list, program, name, data or remark."""
+    text = text.strip()
+    if not 2 <= len(text) <= LONGEST or length(text) < 2 or PLACEHOLDER.fullmatch(text) or "\n\n" in text:
+        return False
+    if TALKS.match(text) or REMARKS.match(text) or FENCE.search(text) or KEY.search(text) or _CHATTER.search(text):
+        return False
+    return not any(_marked(line) for line in text.splitlines()) and not any(map(_paired, text.splitlines()))
+
+
+def _marked(line: str) -> bool:
+    """Whether a line is part of a list, a heading or a program, or begins with the name of a part of the reply."""
+    if any(pattern.match(line) for pattern in (ITEM, HEADING, CODE, _LEADS, _HERES)):
+        return True
+    label = _LABEL.match(line)
+    if not label:
+        return False
+    words = label[1].split()
+    # "Output: a number" is for the one who answers, "Output: 7" an example.
+    about = bool(_ABOUT.search(label[1])) and not (words[0].lower() in ("output", "answer") and length(label[2]) > 2)
+    return (len(words) < 3 and about) or (len(words) < 5 and bool(_NAMED.search(label[1])))
+
+
+def _paired(line: str) -> bool:
+    """Whether a line is no more than a word with another one."""
+    return bool(DATA.fullmatch(line)) and len(re.split(r" ?(?:[:→=]|->)", line)[0].split()) < 2
 
 
 def whole(text: str) -> str:

@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import optiprompt as op
+from benchmarks._code import code_version
 from optiprompt.api import run
 from optiprompt.backends.base import Backend, Form, Reply, Request
 from optiprompt.backends.uniform import UniformBackend
@@ -145,7 +145,7 @@ class ChatControl(UniformBackend):
 class Finished:
     """The finished searches: a line of JSON each, written before anything else happens.
 
-    Those of another version of optiprompt stay in the file and do not count.
+    Those of other code stay in the file and do not count.
 
     Args:
         file: of an earlier start, which goes on; made with the first search.
@@ -155,7 +155,7 @@ class Finished:
     """
 
     def __init__(self, file: Path) -> None:
-        self._file, self._version = file, version("optiprompt")
+        self._file, self._version = file, code_version()
         self._found: dict[Job, Found] = {}
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         whole = text[: text.rfind("\n") + 1]

@@ -5,13 +5,13 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import optiprompt as op
+from benchmarks._code import code_version
 from benchmarks.prompts._methods import FREE, MOST, OWN, SHOWING, Found, Job
 from benchmarks.prompts._models import Endpoint, endpoint
 from benchmarks.prompts._peers import PEERS, SHOTS, run_peer
@@ -125,7 +125,7 @@ class _Bench:
             "scorer": self.models["scorer"].model,
             "budget": [self.limits["scorer"], self.limits["optimizer"]],
             "test_limit": self.test,
-            "version": PEERS[method].requirement if method in PEERS else f"optiprompt {version('optiprompt')}",
+            "version": PEERS[method].requirement if method in PEERS else f"optiprompt {code_version()}",
         }
 
     def _run(self, proxy: Proxy, name: str, method: str, seed: int) -> Row:

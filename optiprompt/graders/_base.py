@@ -1,6 +1,7 @@
 """The contract of a grader: what it is given, and what it says."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optiprompt.backends.base import Backend
@@ -8,6 +9,7 @@ from optiprompt.candidate import Usage
 from optiprompt.errors import OptipromptError
 
 Target = str | list[str]
+BESIDE = 300  # characters
 
 
 class GradingError(OptipromptError):
@@ -39,9 +41,19 @@ class Verdict:
     feedback: str = ""
     usage: Usage = Usage()
 
+    def beside(self, reply: str) -> str:
+        """The end of a reply that is wrong, where it says more than the answer."""
+        more = self.score < 1 and reply.strip() != self.answer.strip()
+        return reply.strip()[-BESIDE:] if more else ""
+
 
 class Grader(ABC):
     """Grades the reply of a scorer. Graders are small frozen values; equal ones grade alike."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """All answers that there are, where they are few and known: an instruction may name them."""
+        return ()
 
     @abstractmethod
     async def grade(self, output: str, target: Target, *, question: str = "", judge: Backend | None = None) -> Verdict:

@@ -20,14 +20,15 @@ _KEPT = str.maketrans({"\ue000": ".", "\ue001": "-"})
 
 @dataclass(frozen=True, slots=True)
 class Induction(Grader):
-    """The reply's first line that is not empty is a target; case, punctuation, hyphens and spaces aside.
+    """The reply's first line that is not empty is a target; case, punctuation, hyphens and space around it aside.
 
-    What comes after that line does not count. Nothing may stand around the target: a reply that repeats the input, or
-    names all labels, is wrong.
+    What the model thought aloud, and what comes after that line, does not count. Nothing may stand around the target:
+    a reply that repeats the input, or names all labels, is wrong.
     """
 
     async def grade(self, output: str, target: Target, *, question: str = "", judge: Backend | None = None) -> Verdict:
-        line = next((line for line in output.splitlines() if line.strip()), "").strip()
+        behind = output.rpartition("</think>")[2]
+        line = next((line for line in behind.splitlines() if line.strip()), "").strip()
         said = readings(line)
         return Verdict(float(any(_same(said, readings(one)) for one in targets_of(target))), line)
 
@@ -64,5 +65,5 @@ def _is_punctuation(char: str) -> bool:
 
 
 def induction() -> Grader:
-    """The reply's first line is the target; case, punctuation, hyphens and spaces aside."""
+    """The reply's first line is the target; case, punctuation, hyphens and space around it aside."""
     return Induction()

@@ -53,6 +53,11 @@ class Choice(Grader):
 
     options: tuple[str, ...]
 
+    @property
+    def labels(self) -> Sequence[str]:
+        """The options."""
+        return self.options
+
     async def grade(self, output: str, target: Target, *, question: str = "", judge: Backend | None = None) -> Verdict:
         options = self._as_options()
         wanted = [options.named(one) for one in targets_of(target)]

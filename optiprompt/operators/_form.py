@@ -15,6 +15,9 @@ FORMS = ("Answer with the output only.", "Write only the answer, without any exp
 _SAID = re.compile(
     r"\bnothing else\b|\b(?:no|without|without any) (?:explanations?|comments?)\b"
     r"|\b(?:answer|write|output|reply|respond|return|give|say|print|provide)\b(?: [\w']+){0,4} (?:only|alone|just)\b"
+    r"(?! [\w-]+ (?:that|which|who|whose|in|of|from|with|starting|beginning)\b)"
+    r"|\b(?:answer|reply|respond) (?:with|in) (?:just |exactly )?(?:a single|one) (?:word|letter|number)\b"
+    r"|\bnothing more\b"
     r"|\bonly (?:write|output|answer|give|return|the (?:answer|output|result|word|number|letter))\b",
     re.IGNORECASE,
 )

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 
+from optiprompt.data.examples import Example
 from optiprompt.operators._form import finished
 from optiprompt.operators._prompted import Prompted, failures, pair
 from optiprompt.operators.base import Scene
@@ -27,11 +28,12 @@ class Induce(Prompted):
 
     def values(self, scene: Scene, rng: random.Random) -> Mapping[str, object]:
         """`pairs`: some examples."""
-        examples = list({each.content: each for each in scene.task.examples}.values())  # one for several scorers
         best = scene.trajectory.best
-        wrong = [each for each, _ in failures(best, examples)] if best and rng.random() < 0.5 else []
+        failing = [each for each, _ in failures(best, scene.task.examples)] if best and rng.random() < 0.5 else []
+        wrong, examples = _once(failing), _once(scene.task.examples)
         chosen = rng.sample(wrong, min(PAIRS, len(wrong)))
-        rest = [example for example in examples if example not in chosen]
+        shown = {each.content for each in chosen}
+        rest = [example for example in examples if example.content not in shown]
         chosen += rng.sample(rest, min(PAIRS - len(chosen), len(rest)))
         rng.shuffle(chosen)
         return {"pairs": [pair(example) for example in chosen]}
@@ -39,6 +41,11 @@ class Induce(Prompted):
     def finished(self, scene: Scene, texts: Sequence[str], rng: random.Random) -> Sequence[str]:
         """With a sentence on the form, where it is wanted and not there."""
         return texts if scene.task.space.tag == OPENING else [finished(scene, text, rng.random()) for text in texts]
+
+
+def _once(examples: Sequence[Example]) -> list[Example]:
+    """Each once: with several scorers there is one for each of them."""
+    return list({each.content: each for each in examples}.values())
 
 
 OPERATOR = Induce

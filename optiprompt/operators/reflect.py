@@ -22,11 +22,14 @@ class Reflect(Prompted):
         return bool(_wrong(scene))
 
     def values(self, scene: Scene, rng: random.Random) -> Mapping[str, object]:
-        """`text`: the parent; `failures`: some of what it got wrong, with `answer`."""
+        """`text`: the parent; `failures`: some of what it got wrong, with `answer` and `feedback`."""
         parent = rng.choice(_wrong(scene))
         wrong = failures(parent, scene.task.examples)
         chosen = rng.sample(wrong, min(FAILURES, len(wrong)))
-        told = [{**pair(example), "answer": shown(outcome.answer)} for example, outcome in chosen]
+        told = [
+            {**pair(example), "answer": shown(outcome.said or outcome.answer), "feedback": shown(outcome.feedback)}
+            for example, outcome in chosen
+        ]
         return {"text": parent.text, "failures": told}
 
 

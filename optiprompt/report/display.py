@@ -109,7 +109,10 @@ class Display:
         self._duplicates += event.duplicates
         self._invalid += event.invalid
         done = event.evaluations if self._budget.evaluations else event.step
+        dealt = " ".join(f"{name} {state['share']:.0%}" for name, state in event.operators.items())
         if self._mode == "rich":
+            if dealt:
+                self._console.print(f"next: {dealt}", style="dim", markup=False, highlight=False)
             self._progress.update(
                 self._bar,
                 completed=done,
@@ -122,7 +125,6 @@ class Display:
             )
             return
         elapsed = time.monotonic() - self._begun
-        dealt = [f"{name} {state['share']:.0%}" for name, state in event.operators.items()]
         parts = [
             f"step {event.step}",
             f"{done}/{self._total or '?'}",
@@ -134,7 +136,7 @@ class Display:
             _spent(event),
             f"{elapsed:.0f} s",
             f"left {self._left(done, elapsed)}",
-            *(["next: " + " ".join(dealt)] if dealt else []),
+            *([f"next: {dealt}"] if dealt else []),
         ]
         self._console.print("  ".join(parts), markup=False, highlight=False, soft_wrap=True)
 

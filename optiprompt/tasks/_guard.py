@@ -1,6 +1,7 @@
 """The guard against instructions that copy training examples: a good training score that holds nowhere else."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -11,8 +12,9 @@ LONG_WORDS = 8  # so many words in a row, or so many characters, are a copy wher
 LONG_CHARS = 40
 TARGET_WORDS = 4  # a target of so many words is a copy by itself
 RARE = 2  # words that stand in more examples than these are the task's form
+FEW = 0.6  # of as many different targets as examples, or fewer, all are labels
 REPEATED = 3  # a target of so many examples is a label
-LISTED = 3  # so many questions or answers of one word are a copy
+LISTED = 3  # so many questions of one word, or short answers, are a copy
 LEAST_CHARS = 3  # that each of them has: A, B and C, or steps 1, 2 and 3, are copied from nowhere
 NEAR = 5  # words between a question of one word and its answer
 NEAR_LABEL = 1  # the same where the answer is a label
@@ -35,16 +37,18 @@ class Guard:
 
     A copy is: eight words in a row or forty characters of a question; a whole question of two words or more (of five or
     more also without its first or last); a whole answer of four words or more; a question of one word with its answer
-    near by (a label: beside it); three questions or answers of one word. Words compare without case and
+    near by (a label: beside it); three questions of one word or answers of one to three. Words compare without case and
     punctuation. Never a copy are labels (answers of several examples) alone, what several questions have in common, and
     short questions made only of words that instructions are made of.
 
     Args:
         examples: those that the search sees.
+        labels: answers that may be named, where the grader knows of such.
     """
 
-    def __init__(self, examples: Sequence[Example]) -> None:
+    def __init__(self, examples: Sequence[Example], labels: Sequence[str] = ()) -> None:
         self._examples = examples
+        self._known = frozenset(map(_words, labels))
 
     def objection(self, text: str) -> str:
         """What the text copies, in words for the optimizer; empty where it copies nothing."""
@@ -76,15 +80,16 @@ class Guard:
         return ()
 
     def _list(self, words: Words) -> Words:
-        found = tuple(dict.fromkeys(word for word in words if word in self._singles))
-        return found if len(found) >= LISTED else ()
+        pieces = [words[place : place + size] for place in range(len(words)) for size in range(1, TARGET_WORDS)]
+        found = list(dict.fromkeys(piece for piece in pieces if piece in self._short))
+        return sum(found, ()) if len(found) >= LISTED else ()
 
     @cached_property
     def _labels(self) -> frozenset[Words]:
-        """Targets of many examples: all, where half of the examples or fewer have different ones."""
+        """What the grader calls labels, and targets of many examples: all, where few examples differ in theirs."""
         counts = Counter(target for example in self._examples for target in set(map(_words, _targets(example))))
-        few = len(counts) <= len(self._examples) / 2
-        return frozenset(target for target, count in counts.items() if few or count >= REPEATED)
+        few = len(counts) <= FEW * len(self._examples)
+        return self._known | {target for target, count in counts.items() if few or count >= REPEATED}
 
     @cached_property
     def _texts(self) -> list[tuple[Words, list[Words]]]:
@@ -118,15 +123,15 @@ class Guard:
         )
 
     @cached_property
-    def _singles(self) -> frozenset[str]:
-        """Questions and answers of one word, but for those that come again or that anybody may write."""
+    def _short(self) -> frozenset[Words]:
+        """Questions of one word and short answers, but for those that come again or that anybody may write."""
         counts = Counter(
-            piece[0]
+            piece
             for question, targets in self._texts
-            for piece in {question, *targets}
-            if len(piece) == 1 and len(piece[0]) >= LEAST_CHARS and piece not in self._labels
+            for piece in {*((question,) if len(question) == 1 else ()), *targets}
+            if 0 < len(piece) < TARGET_WORDS and max(map(len, piece)) >= LEAST_CHARS and piece not in self._labels
         )
-        return frozenset(word for word, count in counts.items() if count <= RARE and word not in USUAL)
+        return frozenset(piece for piece, count in counts.items() if count <= RARE and not USUAL.issuperset(piece))
 
     @cached_property
     def _answers(self) -> dict[str, list[Words]]:
@@ -159,7 +164,7 @@ def _shingles(words: Words) -> Iterator[Words]:
 
 
 def _words(text: str) -> Words:
-    return tuple(re.findall(r"\w+", text.casefold().replace("'", "").replace("’", "")))
+    return tuple(re.findall(r"\w+", unicodedata.normalize("NFC", text).casefold().replace("'", "").replace("’", "")))
 
 
 def _targets(example: Example) -> Sequence[str]:

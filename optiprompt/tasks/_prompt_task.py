@@ -110,7 +110,7 @@ class PromptTask(Task):
         self.guard = True
         self.length_penalty = 0.0
         self.pool: tuple[Example, ...] = ()
-        self._guard = Guard(self.examples)
+        self._guard = Guard(self.examples, grader.labels)
         self._likeliest: Likeliest | None = None
         self._start = tuple(start)
 
@@ -211,7 +211,8 @@ class PromptTask(Task):
                 lost.append(error)
             spent = error.usage if isinstance(error, GradingError) else Usage(calls=error.calls)
             return Outcome(example.id, None, error=str(error)), usage + spent
-        return Outcome(example.id, verdict.score, verdict.answer), usage + verdict.usage
+        said = verdict.beside(reply.text)
+        return Outcome(example.id, verdict.score, verdict.answer, "", said, verdict.feedback), usage + verdict.usage
 
     async def _grade(self, reply: str, target: str | list[str], question: str, judge: Backend) -> Verdict:
         try:

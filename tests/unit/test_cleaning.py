@@ -201,3 +201,58 @@ def test_a_continuation_may_be_empty(reply: str) -> None:
 def test_the_first_words_of_an_answer_may_be_about_the_task(sentence: str) -> None:
     assert instructions(f"Sure! <Start>{sentence}</Start>", "Start") == [sentence]
     assert continuation(f'{sentence}"\nand so on', "Start") == [sentence]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write the antonym of the input:",
+        "Translate the input into French:",
+        "Answer the question: what is the opposite of this word?",
+        "For each input: write its plural",
+        "Classify the sentiment: positive/negative.",
+        "Convert singular → plural.",
+        "Choose one of the options: positive or negative",
+        "Classify the review.\nOutput: one word, positive or negative.",
+        "I will give you a word. Reply with its antonym only.",
+        "Can you write the antonym of this word?",
+        "This is a noun. Write its plural.",
+        "These are two animals. Write the larger one.",
+        "One of the two animals is larger. Write its name.",
+        "Read the sentence. Write every word that the given letter begins with",
+        "Write the first letter of the word. It is always lowercase.",
+        "Write the plural of the noun. Note that some nouns are irregular.",
+        "Write the antonym. In this case, use one word.",
+        "1. Compare the two animals.\n2. Write the larger one.",
+        "<system>You are a linguist.</system>\n<instruction>Write it.</instruction>\n<format>\n- one word\n</format>",
+    ],
+)
+def test_what_stands_between_tags_is_meant_as_it_is(text: str) -> None:
+    assert instructions(f"<INS>{text}</INS>") == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hot: cold", []),
+        ("Input: hot\nOutput: cold", []),
+        ("I would need more examples.", []),
+        ("Write the plural. This instruction is clearer.", ["Write the plural."]),
+        ("Improved instruction: Write the plural.", ["Write the plural."]),
+        ("1. Write the plural form.\n2. Give the plural form.", ["Write the plural form.", "Give the plural form."]),
+    ],
+)
+def test_what_is_more_than_an_instruction_is_read_between_tags_too(text: str, expected: list[str]) -> None:
+    assert instructions(f"<INS>{text}</INS>") == expected
+
+
+@pytest.mark.parametrize("before", ["Sure, ", "Okay. ", "Of course. ", "Sure thing! ", "My suggestion: "])
+def test_a_polite_beginning_goes(before: str) -> None:
+    assert instructions(f"{before}write the plural of the noun.") == ["Write the plural of the noun."]
+
+
+def test_a_list_in_one_line_is_a_list() -> None:
+    assert instructions("1. Write the plural. 2. Give the plural form.") == [
+        "Write the plural.",
+        "Give the plural form.",
+    ]

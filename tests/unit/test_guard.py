@@ -32,6 +32,8 @@ MOODS = [
     ("I laughed until the lights went on.", "positive"),
 ]
 INITIALS = [("harbour", "h"), ("ladder", "l"), ("answer", "a"), ("helmet", "h"), ("lemon", "l"), ("hinge", "h")]
+WORDS = [("u v [t]", "threw the to"), ("w x [s]", "saw student"), ("y z [f]", "far away")]
+TICKETS = [("It broke.", "bug"), ("Too dear.", "billing"), ("Hi.", "other"), ("It fell.", "bug"), ("Pay.", "billing")]
 SUMS = [("31 12", "43"), ("7 88", "95"), ("20 5", "25")]
 SPOKEN = [("4101", "four thousand, one hundred and one"), ("87", "eighty-seven")]
 STORY = (
@@ -61,6 +63,8 @@ def guard(rows: Rows) -> Guard:
         (INITIALS, "Write the first letter (harbour -> h).", "harbour h"),
         (OPPOSITES, "Words such as hollow, dim, or ascend.", "hollow dim ascend"),
         (OPPOSITES, "Words such as solid, bright, or stingy.", "solid bright stingy"),
+        (WORDS, "Answer one of: threw the to; saw student; far away.", "threw the to saw student far away"),
+        ([("u", "cafe\u0301s noirs de Paris")], "Say caf\u00e9s noirs de Paris.", "caf\u00e9s noirs de paris"),
         (SUMS, "Add the numbers: 31 + 12 is 43.", "31 12"),
         (SPOKEN, "Write numbers like four thousand one hundred and one.", "four thousand one hundred and one"),
         (STORIES, "Solve it: the goat next door eats a third of them.", "the goat next door eats a third of"),
@@ -186,3 +190,13 @@ def test_the_length_penalty_ranks_and_leaves_the_score_as_it_is(tmp_path: Any) -
         assert found.best is not None
         assert (found.best.text, found.best.score) == (best, score)
         assert (best_of(tmp_path / str(penalty)).text, best_of(tmp_path / str(penalty)).score) == (best, score)
+
+
+def test_the_labels_of_a_task_may_be_named() -> None:
+    text = "Classify the ticket as bug, billing or other."
+    assert guard(TICKETS).objection(text) == ""
+    different = [Example("1", "It broke.", "bug"), Example("2", "Too dear.", "billing"), Example("3", "Hi.", "other")]
+    assert Guard(different).objection(text) != ""
+    assert Guard(different, ["bug", "billing", "other"]).objection(text) == ""
+    task = op.PromptTask("tickets", op.Splits(tuple(different)), op.graders.choice(["bug", "billing", "other"]))
+    assert task.objection(task.space.candidate(text)) == ""

@@ -1,5 +1,6 @@
 """Each operator shows the model what it should, alone and in the mix, in a chat and as plain text to continue."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,11 @@ def test_an_instruction_may_ask_for_nothing_else_in_its_own_words() -> None:
     assert not says_form("Write the plural.")
     assert all(says_form(f"Write the plural. {each}") for each in FORMS)
     assert says_form("Write only the plural.")
+    assert says_form("Respond with a single word.")
+    assert says_form("Write its plural and nothing more.")
     assert not says_form("Choose the only word with a silent letter and explain it.")
+    assert not says_form("Write the only word that fits.")
+    assert not says_form("Return only words that start with the letter.")
     assert with_sentence("What is it?", FORMS[0]) == f"What is it? {FORMS[0]}"
     assert with_sentence("Write the plural", FORMS[0]) == f"Write the plural. {FORMS[0]}"
 
@@ -225,3 +230,33 @@ def test_an_operator_that_finds_nothing_to_work_on_says_so(tmp_path: Path) -> No
             scoring=op.Scoring(racing=None, cache=False),
             run_dir=tmp_path,
         )
+
+
+def test_of_several_proposals_in_each_reply_the_first_of_all_replies_come_first(tmp_path: Path) -> None:
+    class Talkative(Asked):
+        async def generate(self, request: Request, samples: Any) -> Any:
+            replies = await super().generate(request, samples)
+            texts = [f"<INS>Opposite {len(self.prompts)}, way {way}.</INS>" for way in ("a", "b", "c")]
+            return [replace(each, text="\n".join(texts)) for each in replies]
+
+    result = search(Talkative({".": "-"}), tmp_path, "paraphrase")
+    proposed = {trial.text for trial in result.trajectory if trial.step == 1}
+    assert proposed == {"Opposite 1, way a.", "Opposite 2, way a."}
+
+
+def test_reflection_shows_what_was_replied_where_no_answer_was_read_and_what_the_grader_says(tmp_path: Path) -> None:
+    examples = tuple(op.Example(str(n), f"question {n}", '{"n": 1}') for n in range(4))
+    task = op.PromptTask("fields", op.Splits(examples), op.graders.json(), start=["Answer."])
+    silent = ScriptedBackend("scorer", [Line(match=".", text="I need more information.")])
+    optimizer = Asked({".": "<INS>Answer in JSON.</INS>"})
+    op.optimize(
+        task,
+        optimizer=optimizer,
+        scorer=silent,
+        algorithm=op.Opro(operators="reflect", proposals=1),
+        steps=1,
+        run_dir=tmp_path,
+        scoring=op.Scoring(racing=None, cache=False),
+    )
+    assert "Output of the model: I need more information." in optimizer.prompts[0]
+    assert "What is wrong: " in optimizer.prompts[0]
