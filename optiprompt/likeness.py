@@ -1,4 +1,4 @@
-"""Near duplicates: a candidate whose answers are those of a candidate that has been scored in full.
+"""Near duplicates: a candidate whose answers are those of one that has been scored, or of an earlier one in its step.
 
 Two instructions in other words may make a model answer alike, and then the second is not worth its calls. Right answers
 say little of that: on easy examples all good instructions agree, and the new one may win on the others. So it takes
@@ -22,7 +22,7 @@ def twin(outcomes: Sequence[Outcome], scored: Sequence[Trial]) -> Trial | None:
 
     Args:
         outcomes: of a new candidate, on the first examples.
-        scored: candidates with outcomes on all examples, in the same order.
+        scored: candidates with outcomes on these examples at least, in the same order.
     """
     wrong = [_folded(each.answer) for each in outcomes if each.score is not None and each.score < 1]
     wrong = [answer for answer in wrong if answer]  # where no answer was found the replies may differ

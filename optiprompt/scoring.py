@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any, TypeVar
 
 from optiprompt.backends.base import Backend
-from optiprompt.candidate import Candidate, Evaluation, Outcome, Trial, Usage
+from optiprompt.candidate import Candidate, Evaluation, Outcome, Proposal, Trial, Usage
 from optiprompt.data.examples import Example
 from optiprompt.errors import BudgetSpent, Unheard
 from optiprompt.likeness import reason, twin
@@ -89,6 +89,10 @@ class _Racer:
         self.outcomes += outcomes
         self.usage += usage
 
+    def trial(self, task: Task) -> Trial:
+        """What it is for the others of its step."""
+        return Trial(Proposal(self.candidate.text, "race"), self.candidate, self.evaluation(task), 0)
+
     def evaluation(self, task: Task) -> Evaluation:
         """Its score: of all examples, or of those it has seen."""
         mean = task.evaluation_of(self.outcomes, self.usage)
@@ -119,7 +123,8 @@ async def race(
     """Score a step's candidates on growing blocks of the same examples; those that can hardly win are dropped.
 
     They race with each other and with all candidates that have been scored on every example. What the rule is, and
-    where it comes from, is in racing.py. Those that answer like a candidate scored before leave too: see likeness.py.
+    where it comes from, is in racing.py. Those that answer like a candidate scored before,
+    or like another one of the step, leave too: see likeness.py.
 
     Raises:
         Unheard: not one call of a block came through.
@@ -138,11 +143,14 @@ async def race(
             await _run(task, running, task.examples[begin:end], scorer)
             racing_for = [_worths(task, racer.outcomes, racer.candidate.text) for racer in running]
             lost = hopeless(racing_for, incumbents, questions, racing)
+            known = list(scored)  # and those of this step that stay in the race
             for racer, out in zip(running, lost, strict=True):
                 if out:
                     racer.out = f"dropped after {end} of {total} examples: it can hardly win"
-                elif end < total and (like := twin(racer.outcomes, _no_worse(task, scored, racer.candidate.text))):
+                elif end < total and (like := twin(racer.outcomes, _no_worse(task, known, racer.candidate.text))):
                     racer.out = reason(like, end)
+                else:
+                    known.append(racer.trial(task))
     except BudgetSpent:
         _record(task, racers, record)
         raise

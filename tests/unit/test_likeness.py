@@ -122,3 +122,12 @@ def test_a_shorter_twin_stays_in_the_race_where_length_counts() -> None:
         racers = [task.space.candidate(text)]
         asyncio.run(race(task, racers, trajectory, scorer, Racing(), found.__setitem__))
         assert found[0].status == status, text
+
+
+def test_a_twin_in_the_same_step_leaves_the_race_too() -> None:
+    task = PromptTask("words", Splits(tuple(EXAMPLES)), graders.exact(), start=["Old"])
+    found: dict[int, Evaluation] = {}
+    racers = [task.space.candidate(text) for text in ("Same", "Alike")]
+    asyncio.run(race(task, racers, Trajectory("maximize"), Model(hard_words_wrong), Racing(), found.__setitem__))
+    assert [found[place].status for place in range(2)] == ["ok", "pruned"]
+    assert found[1].reason == 'answers like "Same" on 12 examples'

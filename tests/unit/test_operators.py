@@ -247,7 +247,7 @@ def test_of_several_proposals_in_each_reply_the_first_of_all_replies_come_first(
 def test_reflection_shows_what_was_replied_where_no_answer_was_read_and_what_the_grader_says(tmp_path: Path) -> None:
     examples = tuple(op.Example(str(n), f"question {n}", '{"n": 1}') for n in range(4))
     task = op.PromptTask("fields", op.Splits(examples), op.graders.json(), start=["Answer."])
-    silent = ScriptedBackend("scorer", [Line(match=".", text="I need more information.")])
+    silent = ScriptedBackend("scorer", [Line.model_validate({"match": ".", "text": "I need more information."})])
     optimizer = Asked({".": "<INS>Answer in JSON.</INS>"})
     op.optimize(
         task,
