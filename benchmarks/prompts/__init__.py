@@ -10,5 +10,6 @@ How it is kept fair:
   same ones, as many as the budget has for 15 candidates (`_tasks.Material`). One grader grades for all, over HTTP.
 - A peer is asked for its own winner. One that is stopped by the budget, or that fails, gives the instruction with the
   best lower bound of its training score so far: what it found is never lost.
+- Prompts are instructions alone, but for the methods whose name ends in `-shots`: these show examples too.
 - The final instructions of all are scored by one evaluator on the task's test split, outside the budget.
 """

@@ -51,10 +51,9 @@ def main(
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a peer that runs is ended too
     names = _known(tasks, FULL if full else QUICK, None)
-    usual = tuple(peer for peer in PEERS if peer not in SHOTS)
-    own = tuple(method for method in OWN if method not in SHOWING)
+    usual = tuple(peer for peer in PEERS if full or peer not in SHOTS)
     known, failed = len(rows.rows), False
-    chosen = [*_known(methods, own, OWN), *_known(peers, usual, PEERS)]
+    chosen = [*_known(methods, tuple(OWN), OWN), *_known(peers, usual, PEERS)]
     try:
         with Proxy(cache_folder() / "benchmarks" / "scorer.sqlite") as proxy:
             for seed in range(seeds or (3 if full else 1)):

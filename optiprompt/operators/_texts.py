@@ -8,7 +8,7 @@ from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import ParseError
 from optiprompt.shots import drawn, showable
 from optiprompt.spaces.base import Space
-from optiprompt.spaces.prompt import Prompts, as_prompt
+from optiprompt.spaces.prompt import Prompts, as_prompt, tagged
 from optiprompt.tasks.base import Task
 from optiprompt.tasks.prompt import PromptTask
 from optiprompt.trajectory import Trajectory
@@ -38,18 +38,22 @@ def listed(task: Task, trajectory: Trajectory) -> Trajectory:
 def with_examples(task: Task, trajectory: Trajectory, proposal: Proposal) -> Proposal:
     """A written proposal with the examples of the best candidate, where it has none of its own.
 
+    One that is an instruction alone has the best one's system message and format too, where there may be such.
+
     While the best shows none, most of them, by chance, are given some: texts and examples are searched together.
     """
     space, best = task.space, trajectory.best
-    if not isinstance(space, Prompts) or not space.shots or proposal.problem or best is None or best.candidate is None:
+    if not isinstance(space, Prompts) or proposal.problem or best is None or best.candidate is None:
         return proposal
     try:
         prompt = as_prompt(space.parse(proposal.text))
     except ParseError:
         return proposal
-    rng = random.Random(f"{proposal.reply} {proposal.text}")
-    shots = prompt.shots or as_prompt(best.candidate.value).shots
-    if not shots and isinstance(task, PromptTask) and rng.random() < SHOWING:
+    rng, model = random.Random(f"{proposal.reply} {proposal.text}"), as_prompt(best.candidate.value)
+    if not tagged(proposal.text):
+        prompt = replace(prompt, system=model.system, format=model.format)
+    shots = prompt.shots or model.shots
+    if not shots and space.shots and isinstance(task, PromptTask) and rng.random() < SHOWING:
         shots = drawn(showable(task), space.shots, rng)
     return replace(proposal, text=space.render(replace(prompt, shots=shots)))
 

@@ -3,15 +3,17 @@
 import random
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from optiprompt.candidate import Proposal
 from optiprompt.errors import ParseError
 from optiprompt.operators._form import FORMS, says_form, wanted, with_sentence
+from optiprompt.operators._texts import bare, with_examples
 from optiprompt.operators.base import Operator, Scene
 from optiprompt.spaces.base import Space
-from optiprompt.spaces.prompt import Prompts
+from optiprompt.spaces.prompt import Prompt, Prompts, as_prompt
 from optiprompt.spaces.text import OPENING
 
 PARENTS = 3
@@ -37,8 +39,8 @@ class Edit(Operator):
 
     @classmethod
     def misfit(cls, space: Space[Any]) -> str:
-        """It needs whole instructions: no starting sentences, and no prompts of several parts or with examples."""
-        whole = space.tag != OPENING and not isinstance(space, Prompts)
+        """It needs whole instructions, and no starting sentences."""
+        whole = space.tag != OPENING
         return super().misfit(space) or ("" if whole else "only works on whole instructions: take opro or mix")
 
     def ready(self, scene: Scene) -> bool:
@@ -53,21 +55,34 @@ class Edit(Operator):
 def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     """Unseen texts; without a parent that has something right, of all that a model wrote."""
     written = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
-    written = [trial for trial in written if trial.text and trial.proposal.source != "start"]
-    best = scene.parents(PARENTS)
+    written = [bare(scene.task.space, trial) for trial in written if trial.text and trial.proposal.source != "start"]
+    parents = [(each, as_prompt(each.candidate.value)) for each in scene.parents(PARENTS) or written if each.candidate]
     sentence = wanted(scene).sentence
-    lacking = [trial.text for trial in best or written if sentence and not says_form(trial.text)]
-    others = [text for parent in best or written for text in _varied(parent.text)]
+    lacking = [
+        replace(prompt, instruction=with_sentence(prompt.instruction, sentence))
+        for parent, prompt in parents
+        if sentence and prompt.instruction and not says_form(parent.text)
+    ]
+    others = [replace(prompt, instruction=text) for _, prompt in parents for text in _varied(prompt.instruction)]
     rng.shuffle(others)
     seen = set[str]()
-    for text in [*(with_sentence(each, sentence) for each in lacking), *others]:
+    for prompt in [*lacking, *others]:
         try:
+            text = _shown(scene, prompt)
             key = scene.task.space.candidate(text).key
         except ParseError:
             continue
         if key not in seen and scene.trajectory.known(key) is None:
             seen.add(key)
             yield text
+
+
+def _shown(scene: Scene, prompt: Prompt) -> str:
+    """The text of the prompt, with the examples that the best candidate shows."""
+    space = scene.task.space
+    if not isinstance(space, Prompts):
+        return prompt.instruction
+    return with_examples(scene.task, scene.trajectory, Proposal(space.render(prompt), "edit")).text
 
 
 def _varied(text: str) -> list[str]:

@@ -133,11 +133,8 @@ def test_without_cleaning_only_the_form_asked_for_counts(cleaning: bool, tmp_pat
     assert read == (set() if cleaning else {"Antonym"})
 
 
-@pytest.mark.parametrize(("position", "shots"), [("A_begin", 0), ("Q_begin", 2)])
-def test_edits_are_for_whole_instructions(position: Any, shots: int, tmp_path: Path) -> None:
-    task = op.PromptTask("opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), position=position)
-    if shots:
-        task.structure(shots=shots)
+def test_edits_are_for_whole_instructions(tmp_path: Path) -> None:
+    task = op.PromptTask("opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), position="A_begin")
     with pytest.raises(UsageError, match=r"edit.*whole instructions"):
         op.optimize(task, optimizer=Asked({}), scorer=scorer(), algorithm=op.Opro(operators="edit"), run_dir=tmp_path)
 
@@ -160,6 +157,25 @@ def test_edits_add_a_sentence_to_a_good_candidate_or_drop_one_and_ask_nobody(tmp
     # Only what got something right is edited; longer ones come from those, and may be cut again.
     assert all(GOOD[:-1] in trial.text for trial in made)
     assert len({trial.key for trial in made}) == 6
+
+
+def test_what_is_written_for_a_structured_prompt_is_its_instruction_and_all_else_stays(tmp_path: Path) -> None:
+    best = "<system>You know words.</system><instruction>Write the opposite.</instruction><format>One word.</format>"
+    task = op.PromptTask("opposites", op.Splits(EXAMPLES), op.graders.exact(), start=["Answer.", best])
+    task.structure(["system", "instruction", "format"])
+    result = op.optimize(
+        task,
+        optimizer=Asked({".": "<INS>Name the opposite.</INS>"}),
+        scorer=scorer(),
+        algorithm=op.Opro(operators="edit,paraphrase", proposals=4),
+        steps=2,
+        run_dir=tmp_path,
+        scoring=op.Scoring(racing=None, cache=False),
+    )
+    made = [trial for trial in result.trajectory if trial.step > 0]
+    assert {trial.proposal.source for trial in made} == {"edit", "paraphrase"}
+    kept = best.partition("<instruction>")[0], best.partition("</instruction>")[2]
+    assert all(trial.text.startswith(kept[0]) and trial.text.endswith(kept[1]) for trial in made)
 
 
 def test_while_nothing_is_right_what_the_model_wrote_is_edited_and_not_the_start(tmp_path: Path) -> None:
