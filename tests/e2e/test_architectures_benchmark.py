@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial as partial_of
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -151,10 +152,16 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path: Path) -> 
     command = [sys.executable, "-m", "benchmarks.architectures", "--tasks", CELL, "--optimizer", "uniform"]
     command += ["--seeds", "500", "--json", str(tmp_path / "rows.json")]
     partial = tmp_path / "rows-partial.jsonl"
-    with subprocess.Popen(command, start_new_session=True) as running:
-        until(lambda: partial.is_file() and partial.read_text().count("\n") > 3)
-        running.send_signal(signal.SIGINT)
-        assert running.wait(60) == 130
+    # In a background job, as CI may be one, SIGINT is ignored, which children inherit.
+    heard = partial_of(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, start_new_session=True, preexec_fn=heard) as running:
+        try:
+            until(lambda: partial.is_file() and partial.read_text().count("\n") > 3)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(60) == 130
+        except BaseException:
+            os.killpg(running.pid, signal.SIGKILL)
+            raise
     rows = json.loads((tmp_path / "rows.json").read_text())
     told, kept = sum(row["seeds"] for row in rows if row["evaluations"] == 50), partial.read_text().count("\n")
     assert told == kept > 3
