@@ -53,7 +53,8 @@ def instructions(reply: str, tag: str = "INS", most: int = 8) -> list[str]:
         return sentences[:most]
     text = _unthought(reply)
     closed, _ = _inside(_marks(tag).split(text))
-    return _distinct(found for piece in closed for found in _meant(piece, tag))[:most] or _settled(text, tag)[:most]
+    found = _distinct(each for piece in closed for each in _meant(piece, tag)) if closed else _settled(text, tag)
+    return found[:most]
 
 
 def _meant(piece: str, tag: str) -> list[str]:

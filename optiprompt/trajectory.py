@@ -60,7 +60,7 @@ class Trajectory:
         self.usage = sum((trial.evaluation.usage for trial in fresh), self.usage)
         self.steps += complete
         self.barren = 0 if fresh else self.barren + 1
-        if replied := [trial.duplicate for trial in trials if trial.proposal.reply]:
+        if replied := [trial.duplicate for trial in trials if trial.proposal.reply and not trial.proposal.failed]:
             self.repeating = self.repeating + 1 if all(replied) else 0
         tried = [trial for trial in trials if not trial.duplicate]
         # What needs no model says nothing of a model that does not answer.

@@ -114,7 +114,7 @@ def test_written_texts_come_with_the_best_examples_and_are_listed_without_any(tm
             f"<instruction>Double it.{form}</instruction>" for form in forms
         }
         for text in made:
-            assert [shot.input for shot in task.space.parse(text).shots] == ["number 1", "number 3"]  # type: ignore[union-attr]
+            assert [shot.input for shot in as_prompt(task.space.parse(text)).shots] == ["number 1", "number 3"]
         for prompt in optimizer.prompts:
             assert "<example><input>number" not in prompt
             assert prompt.count("Double this.") == (
