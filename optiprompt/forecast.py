@@ -110,7 +110,7 @@ class _Rehearsal:
         trajectory.add_step(_trials(task, start, 0))
         while ends is None and (ends := self._over(trajectory)) is None:
             part = Part(await self._ask(searcher, trajectory))
-            wanted = search.budget.room(trajectory, int(vars(search.algorithm).get("proposals", 1)))
+            wanted = search.budget.room(trajectory, search.algorithm.a_step(task.space))
             made = list(islice(self._candidates(trajectory, start), wanted))
             if made and self._scoring is None:
                 self._scoring = await self._score(made[0])

@@ -60,7 +60,7 @@ class Search:
         if racing is None or not limits:
             return racing
         steps = USUAL_STEPS if self.budget.steps is None else self.budget.steps
-        proposals = steps * int(vars(self.algorithm).get("proposals", 1))
+        proposals = steps * self.algorithm.a_step(self.task.space)
         known = [each for each in (self.budget.optimizer_calls, self.budget.evaluations) if each is not None]
         calls = min(limits) / max(1, min([proposals, *known])) / self.task.repeats
         return fitted(racing, calls, len(self.task.examples) // self.task.repeats)

@@ -13,6 +13,9 @@ Selection = Literal["random", "constant", "most-wrong", "most-wrong-by-shown"]
 First = Literal["candidates", "exemplars"]
 
 
+USUAL, FEW = 8, 4  # proposals a step
+
+
 @dataclass(frozen=True, kw_only=True)
 class OproSettings:
     """What the meta-prompt shows, and how replies are sampled.
@@ -20,7 +23,8 @@ class OproSettings:
     Attributes:
         operators: how proposals are made: names with commas between, `opro` for the published way alone; `mix` takes
             all that fit the task, and gives more proposals to those that help.
-        proposals: samples of a meta-prompt a step.
+        proposals: how many a step; by default 8, as in the paper, and 4 where a predictor chooses among many, which
+            learns from each step.
         shown: how many of the best candidates the meta-prompt lists.
         exemplars: how many examples of the task it shows.
         temperature: of the sampling; by default 1.0 in a chat and 1.5 where a list is continued, as in the paper.
@@ -49,7 +53,7 @@ class OproSettings:
     """
 
     operators: str = "mix"
-    proposals: int = 8
+    proposals: int | None = None
     shown: int = 20
     exemplars: int = 3
     temperature: float | None = None
@@ -83,3 +87,9 @@ class OproSettings:
             raise UsageError(f"style: {self.style!r} is none of auto, {', '.join(get_args(Style))}")
         if self.threshold is not None and math.isnan(self.threshold):
             raise UsageError("threshold must be a number")
+
+    def most(self, predictable: bool) -> int:
+        """How many proposals a step has, in a space where a predictor can choose or not."""
+        if self.proposals is not None:
+            return self.proposals
+        return FEW if self.predictor and predictable else USUAL

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Proposal, Trial
+from optiprompt.spaces.base import Space
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
 
@@ -68,6 +69,10 @@ class Algorithm(ABC):
     name: str
     needs_optimizer: bool = False
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def a_step(self, space: Space[Any]) -> int:
+        """How many candidates it proposes a step in this space, at most."""
+        return int(vars(self).get("proposals", 1))
 
     @abstractmethod
     def begin(self, setting: Setting) -> Searcher:

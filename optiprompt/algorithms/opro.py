@@ -34,6 +34,7 @@ class Opro(OproSettings, Algorithm):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "reference": {
             "operators": "opro",
+            "proposals": 8,
             "rejected": 0,
             "aim": False,
             "cleaning": False,
@@ -43,6 +44,10 @@ class Opro(OproSettings, Algorithm):
             "widening": 0.0,
         },
     }
+
+    def a_step(self, space: Space[Any]) -> int:
+        """As the settings say."""
+        return self.most(space.predictable)
 
     def begin(self, setting: Setting) -> "OproSearcher":
         """A searcher that asks the setting's optimizer."""
@@ -84,7 +89,7 @@ class OproSearcher(Searcher):
             ready = self._ready(scene)
         if not ready and trajectory.steps == 0:
             raise UsageError(f"nothing to work on for {', '.join(self._operators)}: add another of --operators, or mix")
-        dealt = self._bandit.deal(ready, min(count, self._settings.proposals), rng)
+        dealt = self._bandit.deal(ready, min(count, self._settings.a_step(setting.task.space)), rng)
         # Each has a generator of its own: what one draws does not depend on what another did.
         chances = {name: random.Random(rng.random()) for name in dealt} if len(self._operators) > 1 else {}
         scene = replace(scene, goes_on=any(not self._operators[name].asks for name in ready))

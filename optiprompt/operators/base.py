@@ -75,7 +75,8 @@ class Scene:
     @property
     def first_sample(self) -> int:
         """The step's first sample index: a prompt that comes again in a later step gets other samples."""
-        return (self.trajectory.steps + 1) * self.settings.proposals * self.settings.oversampling
+        most = self.settings.most(self.task.space.predictable)
+        return (self.trajectory.steps + 1) * most * self.settings.oversampling
 
     @property
     def temperature(self) -> float:

@@ -74,6 +74,11 @@ class Space(ABC, Generic[T]):
         """What a predictor of scores knows of a candidate: as many numbers for each, 0 to 1; a choice is one-hot."""
         return None
 
+    @property
+    def predictable(self) -> bool:
+        """There are features to learn from."""
+        return type(self).features is not Space.features
+
     def candidate(self, text: str) -> Candidate[T]:
         """The candidate that the text stands for.
 

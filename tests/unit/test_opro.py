@@ -225,6 +225,7 @@ def test_the_preset_gives_the_published_values_and_what_is_named_goes_before_it(
     reference = make_algorithm("opro", {"shown": 5}, "reference")
     assert reference == op.Opro(
         operators="opro",
+        proposals=8,
         shown=5,
         rejected=0,
         aim=False,
