@@ -137,15 +137,15 @@ class Bandit:
                 place += 1
         return {name: dealt[name] for name in ready if dealt[name]}
 
-    def state(self) -> Mapping[str, Mapping[str, float]]:
-        """For the record: what each operator has brought, and its share of the next proposals."""
-        shares = self.shares(self.names)
+    def state(self, ready: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
+        """For the record: what each operator has brought, and the share of those that can work next."""
+        shares = self.shares(ready)
         return {
             name: {
                 "proposals": arm.proposals,
                 "gained": round(arm.gained, 4),
                 "spent": round(arm.spent, 4),
-                "share": round(shares[name], 4),
+                "share": round(shares.get(name, 0.0), 4),
             }
             for name, arm in self.arms.items()
         }

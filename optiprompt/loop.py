@@ -107,7 +107,7 @@ async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
             break
         trials = complete(search.task, trajectory, step, unfinished)
         searcher.tell(trials)
-        run.append(stepped(trajectory, trials, searcher.state()), durable=True)
+        run.append(stepped(trajectory, trials, searcher.state(trajectory)), durable=True)
         unfinished = None
         if cause := hopeless(trajectory):
             raise SearchFailed(cause)

@@ -49,7 +49,7 @@ class Searcher(ABC):
             rng: seeded for this step.
         """
 
-    def state(self) -> Mapping[str, Mapping[str, float]]:
+    def state(self, trajectory: Trajectory) -> Mapping[str, Mapping[str, float]]:
         """What the record of a step says of the ways to propose: figures by name; empty where there is but one."""
         return {}
 

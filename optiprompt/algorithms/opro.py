@@ -73,23 +73,16 @@ class OproSearcher(Searcher):
         """The bandit learns."""
         self._bandit.tell(trials)
 
-    def state(self) -> Mapping[str, Mapping[str, float]]:
+    def state(self, trajectory: Trajectory) -> Mapping[str, Mapping[str, float]]:
         """What each operator has brought, and its share of the next proposals; empty where there is but one."""
-        return self._bandit.state() if len(self._operators) > 1 else {}
+        return self._bandit.state(self._scene(trajectory)[1]) if len(self._operators) > 1 else {}
 
     async def ask(self, trajectory: Trajectory, count: int, rng: random.Random) -> list[Proposal]:
         """The proposals of all operators that take part in this step, in the operators' order."""
-        setting = self._setting
-        scene = Scene(
-            setting.task, trajectory, self._settings, self._optimizer, setting.seed, setting.steps, setting.scorer
-        )
-        ready = self._ready(scene)
-        if not ready:
-            scene = replace(scene, any_parent=True)
-            ready = self._ready(scene)
+        scene, ready = self._scene(trajectory)
         if not ready and trajectory.steps == 0:
             raise UsageError(f"nothing to work on for {', '.join(self._operators)}: add another of --operators, or mix")
-        dealt = self._bandit.deal(ready, min(count, self._settings.a_step(setting.task.space)), rng)
+        dealt = self._bandit.deal(ready, min(count, self._settings.a_step(scene.task.space)), rng)
         # Each has a generator of its own: what one draws does not depend on what another did.
         chances = {name: random.Random(rng.random()) for name in dealt} if len(self._operators) > 1 else {}
         scene = replace(scene, goes_on=any(not self._operators[name].asks for name in ready))
@@ -98,6 +91,17 @@ class OproSearcher(Searcher):
         if scene.refusals and not any(made.values()):
             raise scene.refusals[0]
         return chosen(scene, dealt, made)
+
+    def _scene(self, trajectory: Trajectory) -> tuple[Scene, list[str]]:
+        """What the next step works with, and the operators that take part in it."""
+        setting = self._setting
+        scene = Scene(
+            setting.task, trajectory, self._settings, self._optimizer, setting.seed, setting.steps, setting.scorer
+        )
+        if ready := self._ready(scene):
+            return scene, ready
+        scene = replace(scene, any_parent=True)
+        return scene, self._ready(scene)
 
     def _ready(self, scene: Scene) -> list[str]:
         """Those that have something to work on; once the optimizer's calls are spent the others go on without it."""

@@ -109,7 +109,7 @@ class Display:
         self._duplicates += event.duplicates
         self._invalid += event.invalid
         done = event.evaluations if self._budget.evaluations else event.step
-        dealt = " ".join(f"{name} {state['share']:.0%}" for name, state in event.operators.items())
+        dealt = " ".join(f"{name} {state['share']:.0%}" for name, state in event.operators.items() if state["share"])
         if self._mode == "rich":
             if dealt:
                 self._console.print(f"next: {dealt}", style="dim", markup=False, highlight=False)

@@ -86,8 +86,11 @@ def test_all_proposals_are_dealt_and_on_average_by_the_shares() -> None:
 def test_the_state_says_what_each_operator_brought() -> None:
     bandit = Bandit(("a", "b"), "maximize")
     bandit.tell([trial("a", 0.5), trial("start", 0.1)])
-    assert bandit.state()["a"]["proposals"] == 1
-    assert bandit.state()["b"] == {"proposals": 0, "gained": 0, "spent": 0, "share": bandit.state()["b"]["share"]}
+    state = bandit.state(["a", "b"])
+    assert state["a"]["proposals"] == 1
+    assert state["b"] == {"proposals": 0, "gained": 0, "spent": 0, "share": state["b"]["share"]}
+    assert state["a"]["share"] + state["b"]["share"] == pytest.approx(1, abs=1e-3)
+    assert [each["share"] for each in bandit.state(["b"]).values()] == [0, 1]  # one that cannot work gets nothing
 
 
 def test_a_reply_from_the_cache_weighs_like_a_paid_one_and_one_with_several_proposals_counts_once() -> None:
@@ -95,7 +98,7 @@ def test_a_reply_from_the_cache_weighs_like_a_paid_one_and_one_with_several_prop
     alone.tell([trial("a", 0.5)])
     paid = trial("a", 0.5)
     cached.tell([replace(paid, proposal=replace(paid.proposal, usage=Usage(cached=1)))])
-    assert cached.state() == alone.state()
+    assert cached.state(["a", "b"]) == alone.state(["a", "b"])
     second = replace(trial("a", None), proposal=replace(trial("a", None).proposal, reply=paid.proposal.reply))
     several.tell([paid, second])
     assert several.arms["a"].spent == alone.arms["a"].spent
