@@ -12,6 +12,7 @@ from optiprompt.backends.base import Backend, Message
 from optiprompt.candidate import Trial
 from optiprompt.exemplars import select
 from optiprompt.front import show_cost
+from optiprompt.grammar import JsonSchema
 from optiprompt.opro_settings import OproSettings, Style
 from optiprompt.resources import shipped
 from optiprompt.tasks.base import Task
@@ -29,10 +30,12 @@ class MetaPrompt:
     Attributes:
         settings: what is shown, and how.
         style: of the text; decided where the settings leave it open.
+        schema: a candidate is asked for as JSON, like this.
     """
 
     settings: OproSettings
     style: Style = "chat"
+    schema: JsonSchema | None = None
 
     def build(
         self, task: Task, trajectory: Trajectory, backend: Backend, room: int, rng: random.Random, seed: int
@@ -112,6 +115,9 @@ class MetaPrompt:
             "pareto": task.cost_name(task.pareto) if task.pareto else None,
             "form": task.space.describe(),
             "tag": task.space.tag,
+            "json": self.schema is not None,
+            # None are listed where they depend on each other.
+            "fields": list(self.schema.schema.get("properties", ())) if self.schema else (),
             "place": task.place,
             "score_name": task.score_name,
             "better": "higher" if task.direction == "maximize" else "lower",

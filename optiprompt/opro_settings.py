@@ -43,7 +43,8 @@ class OproSettings:
         rejected: how many of the last rejected candidates are shown with the reason.
         aim: whether a list of texts to continue ends with an open line that has a better score.
         cleaning: whether instructions are read out of replies as a person would; else only the form asked for counts.
-        constrained: whether replies are decoded inside the space's grammar, where the model can do that.
+        constrained: whether replies are decoded inside the space's grammar, in a chat inside its JSON schema, where
+            the model can do that.
         oversampling: how many times as many candidates are drawn as are proposed, where they cost little: inside
             a grammar, or by chance.
         predictor: of the unseen ones drawn those are taken that promise the greatest improvement, by a model of

@@ -8,6 +8,7 @@ from optiprompt import cleaning, parse
 from optiprompt.backends.base import Request
 from optiprompt.candidate import Proposal, Usage
 from optiprompt.errors import ParseError
+from optiprompt.grammar import JsonSchema
 from optiprompt.metaprompt import MetaPrompt
 from optiprompt.operators._texts import listed, with_examples
 from optiprompt.operators.base import Heard, Operator, Scene
@@ -20,7 +21,8 @@ class Opro(Operator):
 
     Small and base models are given the list as plain text to continue ("language-model crossover", Meyerson et al.
     2023, arXiv 2302.12170), with the reply sampled inside the space's grammar where the backend can do that; the others
-    are asked in a chat.
+    are asked in a chat, for structured candidates as JSON inside the space's schema where the server can do that: a
+    small model loses count of the places of a plain list, and does not of named ones.
     """
 
     name = "opro"
@@ -32,7 +34,7 @@ class Opro(Operator):
         drawn for the searcher to choose from.
         """
         request = self._request(scene, rng)
-        draws = scene.settings.oversampling if request.grammar else 1
+        draws = scene.settings.oversampling if scene.continuing and request.grammar else 1
         first = (scene.trajectory.steps + 1) * scene.settings.most(scene.task.space.predictable) * draws
         heard = await scene.ask(request, range(first, first + count * draws))
         made = [proposal for each in heard for proposal in self._proposals(scene, each)]
@@ -40,7 +42,8 @@ class Opro(Operator):
 
     def _request(self, scene: Scene, rng: random.Random) -> Request:
         settings, task = scene.settings, scene.task
-        meta = MetaPrompt(settings, scene.style)
+        schema = _schema(scene)
+        meta = MetaPrompt(settings, scene.style, schema)
         open_line = settings.aim or task.space.kind != "text"
         decoded = scene.continuing and settings.constrained and scene.optimizer.decodes
         return Request(
@@ -48,7 +51,7 @@ class Opro(Operator):
             max_tokens=settings.reply_tokens,
             temperature=scene.temperature,
             stop=(("\n", "</TEXT>") if open_line else ("</TEXT>",)) if scene.continuing else (),
-            grammar=task.space.grammar if decoded else None,
+            grammar=task.space.grammar if decoded else schema,
             seed=scene.seed,
         )
 
@@ -63,6 +66,7 @@ class Opro(Operator):
                 text, form = parse.bracketed(reply.text), "text in [square brackets]"
             case "chat":
                 text, form = parse.tagged(reply.text, space.tag), f"<{space.tag}>...</{space.tag}>"
+                form = "JSON object that is a candidate" if _schema(scene) else form
         if space.kind != "text":
             if text is None:
                 text = next((each for each in parse.pieces(reply.text) if _is_candidate(space, each)), None)
@@ -75,6 +79,11 @@ class Opro(Operator):
             return [Proposal(reply.text, self.name, heard.record, f"the reply holds no {form}", usage=reply.usage)]
         first, *others = [Proposal(text, self.name, heard.record, usage=Usage()) for text in texts]
         return [replace(first, usage=reply.usage), *others]
+
+
+def _schema(scene: Scene) -> JsonSchema | None:
+    """Of the JSON that is asked for; None where it is the text of a candidate."""
+    return scene.task.space.schema if scene.style == "chat" and scene.settings.constrained else None
 
 
 def _is_candidate(space: Space[Any], text: str) -> bool:

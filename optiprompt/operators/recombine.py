@@ -75,15 +75,16 @@ class Recombine(Operator):
         reply, tag = heard.reply, scene.task.space.tag
         if reply.finish == "error":
             return [self.failed(heard)]
-        found: dict[str, str] = {}
+        found, wrong = dict[str, str](), list[str]()
         for text in _pieces(reply.text, tag):
             try:
                 found.setdefault(scene.task.space.candidate(text).key, text)
-            except ParseError:
-                continue
+            except ParseError as error:
+                wrong.append(str(error))
         texts = [text for key, text in found.items() if key not in shown]
         if not texts:
-            problem = "the reply only repeats candidates" if found else f"the reply holds no <{tag}>...</{tag}>"
+            lacking = wrong[0] if wrong and parse.tagged(reply.text, tag) else f"the reply holds no <{tag}>...</{tag}>"
+            problem = "the reply only repeats candidates" if found else lacking
             return [Proposal(reply.text, self.name, heard.record, problem, usage=reply.usage)]
         made = [Proposal(text, self.name, heard.record, usage=Usage()) for text in texts]
         return [replace(made[0], usage=reply.usage), *made[1:]]

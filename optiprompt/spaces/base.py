@@ -25,7 +25,7 @@ class Space(ABC, Generic[T]):
         temperature: at which a model that continues a list of candidates proposes best (digits suffer from heat that
             words of a list bear); None leaves it to the algorithm.
         grammar: what a continuation may look like, for backends that decode inside a grammar.
-        schema: a candidate as JSON, which `parse` takes too: for an operator that asks a server inside a schema.
+        schema: a candidate as JSON, which `parse` takes too: how it is asked for in a chat.
     """
 
     kind: ClassVar[str] = "structured"

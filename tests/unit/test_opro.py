@@ -9,6 +9,7 @@ import pytest
 
 import optiprompt as op
 from optiprompt.backends.base import Backend, Reply, Request
+from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.config import make_algorithm
 from optiprompt.errors import BackendError, FatalBackendError, SearchFailed, UsageError
 from optiprompt.store import read_events
@@ -52,7 +53,7 @@ def test_replies_become_candidates_duplicates_and_rejections_with_reasons(tmp_pa
     assert result.best.text == "x=0"
     reasons = [trial.evaluation.reason for trial in result.trajectory.rejected]
     assert "99" in reasons[0]
-    assert "no <NUMBERS>" in reasons[1]
+    assert "no JSON object" in reasons[1]
     stepped = [event for event in read_events(tmp_path / "run") if event.type == "stepped"]
     assert [(event.duplicates, event.invalid, event.evaluations) for event in stepped] == [
         (0, 0, 2),
@@ -247,3 +248,40 @@ def test_a_candidate_without_its_tags_counts_where_it_is_plain(tmp_path: Path, r
         make_task(), optimizer=scripted(tmp_path, reply), algorithm=algorithm, steps=1, run_dir=tmp_path / "run"
     )
     assert [trial.text for trial in result.trajectory] == ["x=9", "x=-7", "x=3"]
+
+
+REPLY = '{"a": "conv", "b": "skip"}'
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({}, 'Write it as a JSON object with these fields: "a", "b".'),
+        ({"constrained": False}, "Put it between <CELL> and </CELL>."),
+        ({"style": "bracketed"}, "square brackets"),
+    ],
+)
+def test_in_a_chat_structured_candidates_are_asked_for_inside_the_schema(
+    tmp_path: Path, settings: dict[str, Any], asked: str
+) -> None:
+    space = op.CellSpace(["a", "b"], ["none", "skip", "conv"])
+    task = op.FunctionTask("cells", space, lambda cell: float(cell.count("conv")), start=["none none"])
+    requests: list[Request] = []
+
+    class Chat(ScriptedBackend):
+        async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
+            requests.append(request)
+            return await super().generate(request, samples)
+
+    result = op.optimize(
+        task,
+        optimizer=Chat("chat", [Line(text=REPLY), Line(text="{}")]),
+        algorithm=op.Opro(operators="opro", proposals=2, **settings),
+        steps=1,
+        run_dir=tmp_path,
+    )
+    assert [trial.text for trial in result.trajectory] == ["none none", "conv skip"]
+    assert asked in requests[0].prompt[-1].content  # type: ignore[union-attr]
+    assert requests[0].grammar == (None if settings else space.schema)
+    [rejected] = result.trajectory.rejected
+    assert ("JSON" in rejected.evaluation.reason) == (not settings)

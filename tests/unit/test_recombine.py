@@ -88,7 +88,11 @@ def test_all_candidates_of_a_reply_are_proposed_once(tmp_path: Path, reply: str)
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
-    [("No idea.", "the reply holds no <CELL>...</CELL>"), ("\n".join(START[:2]), "the reply only repeats candidates")],
+    [
+        ("No idea.", "the reply holds no <CELL>...</CELL>"),
+        ("\n".join(START[:2]), "the reply only repeats candidates"),
+        ("<CELL>conv pool</CELL>", "found 2 operations, a cell has 3: one each for a, b, c"),
+    ],
 )
 def test_a_reply_with_nothing_new_is_rejected_with_the_reason(tmp_path: Path, reply: str, reason: str) -> None:
     trials = search(tmp_path, Asked(reply), proposals=2, start=START[:2])
