@@ -21,21 +21,24 @@ class Neighbour(Operator):
     asks = False
 
     def ready(self, scene: Scene) -> bool:
-        """There is a parent, and the space knows small changes."""
+        """There is a parent with an unseen neighbour, and the space knows small changes."""
         try:
             return next(_moves(scene, random.Random(0)), None) is not None
         except UsageError:
             return False
 
     async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
-        """Unseen candidates within the limits."""
+        """Unseen candidates."""
         moves = list(islice(_moves(scene, rng), MOST))
         rng.shuffle(moves)
-        return [Proposal(move.text, self.name) for move in moves if scene.task.admits(move)]
+        return [Proposal(move.text, self.name) for move in moves]
 
 
 def _moves(scene: Scene, rng: random.Random) -> Iterator[Candidate[Any]]:
-    """The unseen neighbours of the best candidates, those of the best first; where a space lists none, random ones."""
+    """The unseen neighbours of the best candidates, those of the best first; where a space lists none, random ones.
+
+    Those beyond the limits are left out: an operator that has no others has nothing to work on.
+    """
     space, seen = scene.task.space, set[str]()
     for parent in scene.trajectory.ranked()[:PARENTS]:
         value = space.parse(parent.text)
@@ -47,7 +50,8 @@ def _moves(scene: Scene, rng: random.Random) -> Iterator[Candidate[Any]]:
         for move in map(space.of, near):
             if move.key not in seen and scene.trajectory.known(move.key) is None:
                 seen.add(move.key)
-                yield move
+                if scene.task.admits(move):
+                    yield move
 
 
 OPERATOR = Neighbour

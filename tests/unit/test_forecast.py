@@ -173,7 +173,7 @@ def test_a_task_without_scorer_and_a_model_that_is_not_here(call: Any, runs: Pat
     assert expected["calls"] == expected["optimizer"]["calls"] == 3
     assert expected["optimizer"]["prompt_tokens"] > 3 * 100
     assert expected["usd"] == 0
-    assert expected["evaluations"] == 8 + 3 * 8
+    assert expected["evaluations"] == 8 + 3 * 4
     code, out = call("run", "nasbench201", "--algorithm", "random", "--dry-run")
     assert code == 0
     assert "in all" in out

@@ -75,6 +75,8 @@ def brute_force(trajectory: Trajectory, cost: str) -> set[tuple[float, float]]:
 def test_of_1000_evaluated_candidates_none_is_beyond_a_limit(algorithm: Algorithm) -> None:
     watched = Watched()
     task = watched.within(LIMITS)
+    if algorithm.needs_optimizer:
+        algorithm = op.Opro(shown=5, proposals=32)  # each step fits the predictor
     search = Search(task, algorithm, op.Budget(evaluations=1000), cells(8000) if algorithm.needs_optimizer else None)
     result = run(search, None)
     assert len(watched.evaluated) == len({each.key for each in watched.evaluated}) == 1000 == len(result.trajectory)
