@@ -70,6 +70,8 @@ class Opro(Operator):
         if space.kind != "text":
             if text is None:
                 text = next((each for each in parse.pieces(reply.text) if _is_candidate(space, each)), None)
+            if text is None and _schema(scene) and reply.text.strip().startswith("{"):
+                text = reply.text.strip()  # the space says what is wrong with it
             texts = [text] if text is not None else []
         elif scene.settings.cleaning and not (text and space.tag == OPENING):
             texts = cleaning.instructions(reply.text if text is None or scene.style == "chat" else text, space.tag)

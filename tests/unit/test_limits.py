@@ -70,7 +70,6 @@ def brute_force(trajectory: Trajectory, cost: str) -> set[tuple[float, float]]:
     }
 
 
-@pytest.mark.timeout(240)  # opro fits its predictor in each of some hundred steps
 @each_algorithm
 def test_of_1000_evaluated_candidates_none_is_beyond_a_limit(algorithm: Algorithm) -> None:
     watched = Watched()

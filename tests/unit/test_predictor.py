@@ -3,6 +3,7 @@
 import asyncio
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,9 +63,9 @@ def test_a_search_with_it_finds_better_candidates(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("settings", "a_step"), [({}, 4), ({"predictor": False}, 8), ({"proposals": 6}, 6)])
-def test_what_a_predictor_learns_is_used_sooner(tmp_path: Path, settings: dict[str, int], a_step: int) -> None:
+def test_what_a_predictor_learns_is_used_sooner(tmp_path: Path, settings: dict[str, Any], a_step: int) -> None:
     task = op.FunctionTask("right", SPACE, right, start=8)
-    algorithm, budget = op.Opro(**settings), op.Budget(evaluations=24)  # type: ignore[arg-type]
+    algorithm, budget = op.Opro(**settings), op.Budget(evaluations=24)
     result = op.optimize(task, optimizer=UniformBackend(), algorithm=algorithm, budget=budget, run_dir=tmp_path)
     assert sum(trial.step == 1 and not trial.duplicate for trial in result.trajectory.trials) == a_step
 
