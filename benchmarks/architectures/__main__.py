@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from benchmarks.architectures._pool import run_all
-from benchmarks.architectures._rows import Arm, arms, rows_of, show
+from benchmarks.architectures._pooled import pooled
+from benchmarks.architectures._rows import Arm, arms, rows_of, searches, show
 from benchmarks.architectures._searches import CHAT_CONTROL, CONTROL, Finished, Job
 from optiprompt.errors import OptipromptError
 from optiprompt.tasks.loader import field_names, load_task
@@ -38,7 +39,7 @@ def main(
     names = tuple(dict.fromkeys(map(_full_name, _listed(tasks)))) or (FULL if full else QUICK)
     count = seeds or (FULL_SEEDS if full else SEEDS)
     # Also makes sure that all of them can be read, before anything runs.
-    measured = {name: Job(name, "random", None, False, 1, 0).plan().search().task.measured for name in names}
+    read = {name: Job(name, "random", None, False, 1, 0).plan().search().task for name in names}
     compared: dict[str, list[Arm]] = {}
     for name in names:
         blind = "blind" in field_names(name.partition(":")[0])
@@ -54,10 +55,13 @@ def main(
         print("interrupted; finished searches are kept", file=sys.stderr)
         raise typer.Exit(130) from None
     finally:
-        rows = {name: rows_of(found, finished) for name, found in compared.items()}
-        json_file.write_text(json.dumps([row for own in rows.values() for row in own], indent=1) + "\n")
+        found = {name: searches(own, finished) for name, own in compared.items()}
+        rows = {name: rows_of(own) for name, own in found.items()}
+        together = pooled(found, {name: task.direction == "maximize" for name, task in read.items()})
+        json_file.write_text(json.dumps([*(row for own in rows.values() for row in own), *together], indent=1) + "\n")
         for name, own in rows.items():
-            show(own, measured[name])
+            show(own, f"best {read[name].measured}")
+        show(together, "gain, in standard deviations of local search,")
 
 
 def _listed(names: str) -> tuple[str, ...]:

@@ -62,15 +62,23 @@ def arms(
     return found
 
 
-def rows_of(compared: Sequence[Arm], finished: Finished) -> list[Row]:
+Searches = dict[Arm, dict[int, Found]]
+"""The finished searches of a task's arms, by seed."""
+
+
+def searches(compared: Sequence[Arm], finished: Finished) -> Searches:
+    """Those of one task."""
+    return {arm: {job.seed: done for job in arm.jobs() if (done := finished.get(job))} for arm in compared}
+
+
+def rows_of(found: Searches) -> list[Row]:
     """The rows of one task: each arm's, then the paired differences; of as many seeds as are finished."""
-    found = {arm: {job.seed: done for job in arm.jobs() if (done := finished.get(job))} for arm in compared}
-    rows = [row for arm, searches in found.items() for row in _rows(arm, searches)]
-    for arm, searches in found.items():
+    rows = [row for arm, own in found.items() for row in _rows(arm, own)]
+    for arm, own in found.items():
         for variant, other in PAIRS:
             if arm.optimizer and arm.variant == variant:
                 rivals = next(found[each] for each in found if (each.optimizer, each.variant) == (arm.optimizer, other))
-                rows += _differences(arm, other, searches, rivals)
+                rows += _differences(arm, other, own, rivals)
     return rows
 
 
@@ -78,8 +86,8 @@ def _rows(arm: Arm, found: dict[int, Found]) -> list[Row]:
     if not found:
         return []
     seconds = fmean(each.seconds for each in found.values())
-    scores = {mark: [_at(each, mark) for each in found.values()] for mark in marks(arm.evaluations)}
-    return [_row(arm, arm.variant, mark, scores[mark], seconds) for mark in scores]
+    scores = {mark: [at(each, mark) for each in found.values()] for mark in marks(arm.evaluations)}
+    return [row_of(arm, arm.variant, mark, scores[mark], seconds) for mark in scores]
 
 
 def _differences(arm: Arm, other: str, found: dict[int, Found], rivals: dict[int, Found]) -> list[Row]:
@@ -89,13 +97,14 @@ def _differences(arm: Arm, other: str, found: dict[int, Found], rivals: dict[int
     seconds = fmean(found[seed].seconds + rivals[seed].seconds for seed in seeds)
     rows = []
     for mark in marks(arm.evaluations):
-        gains = [_at(found[seed], mark) - _at(rivals[seed], mark) for seed in seeds]
-        row = _row(arm, f"{arm.variant} - {other}", mark, gains, seconds)
-        rows.append({**row, **_interval(row["mean"], row["sem"], len(seeds))})
+        gains = [at(found[seed], mark) - at(rivals[seed], mark) for seed in seeds]
+        row = row_of(arm, f"{arm.variant} - {other}", mark, gains, seconds)
+        rows.append({**row, **interval(row["mean"], row["sem"], len(seeds) - 1)})
     return rows
 
 
-def _row(arm: Arm, variant: str, mark: int, values: Sequence[float], seconds: float) -> Row:
+def row_of(arm: Arm, variant: str, mark: int, values: Sequence[float], seconds: float) -> Row:
+    """A row; `seconds` are those of one search."""
     benchmark, _, dataset = arm.task.partition("/")
     return {
         "benchmark": benchmark,
@@ -111,17 +120,17 @@ def _row(arm: Arm, variant: str, mark: int, values: Sequence[float], seconds: fl
     }
 
 
-def _interval(mean: float, sem: float | None, seeds: int) -> dict[str, float | None]:
-    """The 95% interval of a mean, by the t distribution."""
+def interval(mean: float, sem: float | None, freedom: int) -> dict[str, float | None]:
+    """The 95% interval of a mean, by the t distribution with so many degrees of freedom."""
     from scipy.stats import t
 
     if sem is None:
         return {"low": None, "high": None}
-    half = float(t.ppf(0.975, seeds - 1)) * sem
+    half = float(t.ppf(0.975, freedom)) * sem
     return {"low": mean - half, "high": mean + half}
 
 
-def _at(found: Found, mark: int) -> float:
+def at(found: Found, mark: int) -> float:
     """The best score after so many evaluations; a search that ended before has it still."""
     return found.curve[min(mark, len(found.curve)) - 1]
 
@@ -136,15 +145,15 @@ def show(rows: Sequence[Row], measured: str) -> None:
 
     Args:
         rows: of the task.
-        measured: what its score is, in words.
+        measured: what its numbers are, in words.
     """
     if not rows:
         return
     shown = sorted({row["evaluations"] for row in rows})
-    largest = max(abs(row["mean"]) for row in rows if "low" not in row)
+    largest = max((abs(row["mean"]) for row in rows if "low" not in row), default=10.0)
     digits = max(0, 3 - math.floor(math.log10(largest))) if largest else 4
     name = f"{rows[0]['benchmark']} {rows[0]['dataset']}"
-    table = Table(title=f"{name}: best {measured} after n evaluations")
+    table = Table(title=f"{name}: {measured} after n evaluations")
     for column in ("algorithm", "optimizer", "variant"):
         table.add_column(column, no_wrap=True)
     for column in ("seeds", *(f"n = {mark}" for mark in shown), "seconds"):
