@@ -11,12 +11,11 @@ How it is kept fair:
   equal: the operators, the predictor, the bandit. The paired difference says what the model itself contributes.
 - Each search runs by itself, in one of several processes, without the cache of replies: `seconds` are honest.
 
-- Rows of all tasks together (benchmark `pooled`, variant `plain - local-search` and such) have a model's gain in
-  standard deviations of local search's result, above zero better also for a loss: the mean of the tasks'.
-
 FILE holds the rows of this command: benchmark, dataset, algorithm, optimizer, variant, evaluations, mean, sem, seeds,
 seconds (of one search). Rows of a difference (variant `plain - ablated`) have low and high too, the 95% interval of the
 mean over paired seeds (t distribution); `mean` is the difference of the scores, so for a loss below zero is better.
+Rows of all tasks together (benchmark `pooled`, variant `plain - local-search` and such) have a model's gain in standard
+deviations of local search's result, the mean of the tasks'; there above zero is better for a loss too.
 Finished searches are kept in FILE's name with -partial.jsonl: the same command goes on there, and with more --seeds
 only the new ones are run. Remove it when the code of a search has changed.
 """

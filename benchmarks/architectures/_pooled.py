@@ -1,22 +1,24 @@
 """All tasks together: how far a model's searches come out above the classical ones, and above their own ablation."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
 from typing import NamedTuple
 
 from benchmarks.architectures._rows import PAIRS, Arm, Row, Searches, at, interval, marks, row_of
+from benchmarks.architectures._searches import Found
 
 UNIT = "local-search"
 
 
 class _Gain(NamedTuple):
-    """On one task, in units; above zero is better."""
+    """On one task, in units; above zero is better. `seconds` are those of both searches."""
 
     mean: float
     error: float
     seeds: int
+    seconds: float
 
 
 def pooled(found: Mapping[str, Searches], rising: Mapping[str, bool]) -> list[Row]:
@@ -36,8 +38,9 @@ def pooled(found: Mapping[str, Searches], rising: Mapping[str, bool]) -> list[Ro
     for arm, other in _pairs(list(next(iter(found.values()), ()))) if len(found) > 1 else ():
         for mark in marks(arm.evaluations):
             gains = [_gain(found[task], _on(arm, task), _on(other, task), mark, rising[task]) for task in found]
-            if None not in gains:
-                rows.append(_row(arm, other, mark, [gain for gain in gains if gain]))
+            known = [gain for gain in gains if gain is not None]
+            if len(known) == len(gains):
+                rows.append(_row(arm, other, mark, known))
     return rows
 
 
@@ -57,20 +60,28 @@ def _on(arm: Arm, task: str) -> Arm:
 
 def _gain(found: Searches, arm: Arm, other: Arm, mark: int, rising: bool) -> _Gain | None:
     """On one task; None where there are too few searches for it."""
-    scores = {each: {seed: at(done, mark) for seed, done in own.items()} for each, own in found.items()}
-    usual = next((list(scores[each].values()) for each in found if each.algorithm == UNIT), [])
-    mine, theirs = scores.get(arm, {}), scores.get(other, {})
-    if min(len(mine), len(theirs), len(usual)) < 2 or not (unit := stdev(usual)):
+    usual = next((done for each, done in found.items() if each.algorithm == UNIT), {})
+    own, rivals = found.get(arm, {}), found.get(other, {})
+    mine, theirs, unit = (_scores(each, mark) for each in (own, rivals, usual))
+    paired = mine.keys() & theirs.keys()
+    if min(len(paired), len(unit)) < 2 or not (spread := stdev(unit.values())):
         return None
-    sign = 1 if rising else -1
-    if other.optimizer is None:
-        error = math.hypot(_error(list(mine.values())), _error(list(theirs.values())))
-        return _Gain(sign * (fmean(mine.values()) - fmean(theirs.values())) / unit, error / unit, len(mine))
-    pairs = [mine[seed] - theirs[seed] for seed in mine.keys() & theirs.keys()]
-    return _Gain(sign * fmean(pairs) / unit, _error(pairs) / unit, len(pairs)) if len(pairs) > 1 else None
+    seconds = sum(fmean(each.seconds for each in searches.values()) for searches in (own, rivals))
+    scale = (1 if rising else -1) / spread
+    if other.optimizer is None:  # which has many more seeds
+        mean, seeds = fmean(mine.values()) - fmean(theirs.values()), len(mine)
+        error = math.hypot(_error(mine.values()), _error(theirs.values()))
+    else:
+        gains = [mine[seed] - theirs[seed] for seed in paired]
+        mean, seeds, error = fmean(gains), len(gains), _error(gains)
+    return _Gain(scale * mean, error / spread, seeds, seconds)
 
 
-def _error(values: Sequence[float]) -> float:
+def _scores(found: Mapping[int, Found], mark: int) -> dict[int, float]:
+    return {seed: at(each, mark) for seed, each in found.items()}
+
+
+def _error(values: Collection[float]) -> float:
     return stdev(values) / math.sqrt(len(values))
 
 
@@ -78,5 +89,6 @@ def _row(arm: Arm, other: Arm, mark: int, gains: Sequence[_Gain]) -> Row:
     mean, seeds = fmean(gain.mean for gain in gains), sum(gain.seeds for gain in gains)
     error = math.hypot(*(gain.error for gain in gains)) / len(gains)
     rival = other.variant if other.optimizer else other.algorithm
-    row = row_of(_on(arm, f"pooled/{len(gains)} tables"), f"{arm.variant} - {rival}", mark, [mean], 0.0)
+    seconds = fmean(gain.seconds for gain in gains)
+    row = row_of(_on(arm, f"pooled/{len(gains)} tables"), f"{arm.variant} - {rival}", mark, [mean], seconds)
     return {**row, "sem": error, "seeds": seeds, **interval(mean, error, seeds - len(gains))}

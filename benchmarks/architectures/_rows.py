@@ -15,6 +15,7 @@ from optiprompt.plugins import find
 Row = dict[str, Any]
 MARKS = (10, 25, 50, 100, 200)
 PAIRS = (("plain", "ablated"), ("blind", "blind ablated"))
+DIGITS = 2  # of differences alone
 CLASSICAL = 40  # as many times the seeds: these searches take milliseconds
 
 
@@ -150,8 +151,8 @@ def show(rows: Sequence[Row], measured: str) -> None:
     if not rows:
         return
     shown = sorted({row["evaluations"] for row in rows})
-    largest = max((abs(row["mean"]) for row in rows if "low" not in row), default=10.0)
-    digits = max(0, 3 - math.floor(math.log10(largest))) if largest else 4
+    largest = max((abs(row["mean"]) for row in rows if "low" not in row), default=None)
+    digits = DIGITS if largest is None else max(0, 3 - math.floor(math.log10(largest))) if largest else 4
     name = f"{rows[0]['benchmark']} {rows[0]['dataset']}"
     table = Table(title=f"{name}: {measured} after n evaluations")
     for column in ("algorithm", "optimizer", "variant"):
