@@ -30,6 +30,7 @@ from optiprompt.loop import Search, run_search
 from optiprompt.meter import Meter, metering
 from optiprompt.plugins import find
 from optiprompt.prices import Price, known_prices
+from optiprompt.pulse import pulse
 from optiprompt.resources import runs_folder
 from optiprompt.scoring import Scoring
 from optiprompt.store import Run, Watch, opened
@@ -124,7 +125,7 @@ def optimize(
         seed: fixes every random choice.
         budget: what the run may spend.
         run_dir: the run's folder; a new one under `OPTIPROMPT_RUNS` (or ./runs) by default.
-        watch: called with each event as it is recorded.
+        watch: called with each event as it is recorded, and with `Working` now and then.
         scoring: what is spent on the scores: racing, the final test, the cache of replies.
 
     Raises:
@@ -162,7 +163,7 @@ def run(
         search: what to search.
         folder: new, or holding a run of the same search.
         spec: what the command line needs to set the search up again.
-        watch: called with each event as it is recorded.
+        watch: called with each event as it is recorded, and with `Working` now and then.
     """
     check(search)
     prices = prices_of(search)
@@ -209,11 +210,11 @@ async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) ->
     if optimizer is not None:
         # What fetches or loads a model happens beside the loop, so that Ctrl-C is heard.
         await in_thread(lambda: (optimizer.proposes, optimizer.context))
+    ours = replace(search, task=task, optimizer=optimizer, scorer=scorer, transfers=transfers)
     try:
         with metering(meter):
-            trajectory, reason, final = await run_search(
-                replace(search, task=task, optimizer=optimizer, scorer=scorer, transfers=transfers), store
-            )
+            async with pulse(store, meter):
+                trajectory, reason, final = await run_search(ours, store)
     finally:
         await models.aclose()
     best = final.winner if final else trajectory.best

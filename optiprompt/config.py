@@ -256,7 +256,7 @@ def resume(
         tokens: of prompts and replies.
         usd: US dollars.
         minutes: of work.
-        watch: called with each event as it is recorded.
+        watch: called with each event as it is recorded, and with `Working` now and then.
 
     Raises:
         RunError: no such run, or it was started from Python.

@@ -175,3 +175,17 @@ class Ended:
 
 
 Event = Started | Extended | Proposed | Evaluated | Stepped | HeldOut | Selected | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """What watchers are told now and then while a run works, since a step may take minutes; never recorded.
+
+    Attributes:
+        usage: calls and tokens of the run so far.
+        usd: US dollars of the run so far; None where a price is not known.
+    """
+
+    usage: Usage
+    usd: float | None
+    type: Literal["working"] = "working"

@@ -11,12 +11,12 @@ from filelock import FileLock, Timeout
 from pydantic import Field, TypeAdapter, ValidationError
 
 from optiprompt.errors import RunError
-from optiprompt.events import FORMAT, Ended, Event, Started
+from optiprompt.events import FORMAT, Ended, Event, Started, Working
 from optiprompt.journal import Journal, Record, read
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 
-Watch = Callable[[Event], None]
+Watch = Callable[[Event | Working], None]
 
 
 class Run:
@@ -61,6 +61,11 @@ class Run:
             self._events.append(_encode(event), durable=durable)
         if self._watch is not None:
             self._watch(event)
+
+    def working(self, notice: Working) -> None:
+        """Tell the watcher, and nobody else."""
+        if self._watch is not None:
+            self._watch(notice)
 
     def end(self, status: Literal["finished", "failed", "interrupted"], reason: str) -> None:
         """Record that the run stopped, unless just that is its last event (a resumed run with nothing left to do)."""

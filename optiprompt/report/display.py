@@ -10,9 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from optiprompt.budget import Budget
 from optiprompt.candidate import Direction
-from optiprompt.events import Evaluated, Event, HeldOut, Stepped
+from optiprompt.events import Evaluated, Event, HeldOut, Stepped, Working
 
 Mode = Literal["rich", "plain", "none"]
+
+SILENT = 30  # seconds without a line, after which one says that the run is at work
 
 
 def choose(mode: Mode | None) -> Mode:
@@ -21,7 +23,7 @@ def choose(mode: Mode | None) -> Mode:
 
 
 class Display:
-    """Shows a run on stderr as it goes: a bar on a terminal, else a line a step.
+    """Shows a run on stderr as it goes: a bar on a terminal, else a line a step, and in a long one what was spent.
 
     Use as a context manager, and give it to a run as its watcher.
     """
@@ -30,7 +32,7 @@ class Display:
         self._mode = mode
         self._budget = budget
         self._direction = direction
-        self._begun = time.monotonic()
+        self._begun = self._told = time.monotonic()
         self._best: float | None = None
         self._evaluations = 0
         self._done_at_first: int | None = None
@@ -75,18 +77,29 @@ class Display:
                 self._invalid += event.invalid
                 self._done_at_first = event.evaluations if self._budget.evaluations else event.step
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event | Working) -> None:
         """Show one event."""
         if self._mode == "none":
             return
-        if isinstance(event, Evaluated):
+        if isinstance(event, Working):
+            self._working(event)
+        elif isinstance(event, Evaluated):
             self._evaluated(event)
         elif isinstance(event, Stepped):
             self._stepped(event)
         elif isinstance(event, HeldOut):
             score = _figure(event.evaluation.score)
             on = f"{event.on}: " if event.on else ""
+            self._told = time.monotonic()
             self._console.print(f"{on}{event.split} {score} ", _shorten(event.text), markup=False, highlight=False)
+
+    def _working(self, event: Working) -> None:
+        now, spent = time.monotonic(), _spent(event)
+        if self._mode == "rich":
+            self._progress.update(self._bar, spent=spent)
+        elif now - self._told >= SILENT:
+            self._told = now
+            self._console.print(f"at work  {spent}  {now - self._begun:.0f} s", markup=False, highlight=False)
 
     def _evaluated(self, event: Evaluated) -> None:
         self._evaluations += 1
@@ -124,7 +137,8 @@ class Display:
                 spent=_spent(event),
             )
             return
-        elapsed = time.monotonic() - self._begun
+        self._told = time.monotonic()
+        elapsed = self._told - self._begun
         parts = [
             f"step {event.step}",
             f"{done}/{self._total or '?'}",
@@ -151,7 +165,7 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def _spent(event: Stepped) -> str:
+def _spent(event: Stepped | Working) -> str:
     money = "" if event.usd is None else f"  ${event.usd:.4f}"
     cached = f"  {event.usage.cached:,} from the cache" if event.usage.cached else ""
     return f"{event.usage.calls:,} calls{cached}  {event.usage.tokens:,} tokens{money}"

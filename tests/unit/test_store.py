@@ -8,7 +8,7 @@ import pytest
 
 from optiprompt.candidate import Evaluation, Outcome, Proposal, Usage
 from optiprompt.errors import RunError
-from optiprompt.events import Checked, Ended, Evaluated, Event, Proposed, Started, Stepped
+from optiprompt.events import Checked, Ended, Evaluated, Event, Proposed, Started, Stepped, Working
 from optiprompt.store import Run, in_use, opened, read_events
 
 EVERYTHING: list[Event] = [
@@ -64,7 +64,7 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
 
 
 def test_the_watcher_sees_each_event_once_and_not_those_of_before(tmp_path: Path) -> None:
-    seen: list[Event] = []
+    seen: list[Event | Working] = []
     with opened(tmp_path, seen.append) as run:
         run.append(EVERYTHING[0])
     with opened(tmp_path, seen.append) as run:
