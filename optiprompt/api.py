@@ -213,7 +213,7 @@ async def _run(search: Search, store: Run, replies: ReplyCache, meter: Meter) ->
     ours = replace(search, task=task, optimizer=optimizer, scorer=scorer, transfers=transfers)
     try:
         with metering(meter):
-            async with pulse(store, meter):
+            async with pulse(store, meter, search.budget):
                 trajectory, reason, final = await run_search(ours, store)
     finally:
         await models.aclose()

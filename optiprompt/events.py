@@ -183,9 +183,11 @@ class Working:
 
     Attributes:
         usage: calls and tokens of the run so far.
-        usd: US dollars of the run so far; None where a price is not known.
+        usd: US dollars of the run so far; None where that is nothing or a price is not known.
+        share: of the limit on calls, tokens, money or time that is nearest, what is spent: 0 to 1.
     """
 
     usage: Usage
     usd: float | None
+    share: float
     type: Literal["working"] = "working"

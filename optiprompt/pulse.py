@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from optiprompt.budget import Budget
 from optiprompt.events import Working
 from optiprompt.meter import Meter
 from optiprompt.store import Run
@@ -12,13 +13,13 @@ SECONDS = 1.0
 
 
 @asynccontextmanager
-async def pulse(store: Run, meter: Meter) -> AsyncIterator[None]:
+async def pulse(store: Run, meter: Meter, budget: Budget) -> AsyncIterator[None]:
     """Tell the run's watcher every second, as long as the block lasts."""
 
     async def beat() -> None:
         while True:
             await asyncio.sleep(SECONDS)
-            store.working(Working(meter.total(), meter.usd))
+            store.working(Working(meter.total(), meter.usd or None, share(meter, budget)))
 
     beating = asyncio.create_task(beat())
     try:
@@ -27,3 +28,19 @@ async def pulse(store: Run, meter: Meter) -> AsyncIterator[None]:
         beating.cancel()
         # A watcher that fails here fails with the next event too, which ends the run and says so.
         await asyncio.gather(beating, return_exceptions=True)
+
+
+def share(meter: Meter, budget: Budget) -> float:
+    """How much is spent of the limit that is nearest; 0 where there is none.
+
+    Calls to the optimizer are left out: some operators go on without them.
+    """
+    total, by_role = meter.total(), meter.calls_by_role()
+    spent = [
+        (total.calls, budget.calls),
+        (by_role.get("scorer", 0), budget.scorer_calls),
+        (total.tokens, budget.tokens),
+        (meter.usd or 0.0, budget.usd),
+        (meter.seconds / 60, budget.minutes),
+    ]
+    return min(1.0, max((some / limit for some, limit in spent if limit), default=0.0))

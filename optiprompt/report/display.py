@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from optiprompt.budget import Budget
 from optiprompt.candidate import Direction
@@ -35,7 +35,9 @@ class Display:
         self._begun = self._told = time.monotonic()
         self._best: float | None = None
         self._evaluations = 0
-        self._done_at_first: int | None = None
+        self._step = 0
+        self._share = 0.0  # of the nearest limit, what is spent
+        self._first: float | None = 0.0  # how far the run was when this session began; None where it is not known yet
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("step {task.fields[step]}"),
@@ -44,17 +46,21 @@ class Display:
             TextColumn("best {task.fields[best]}  mean {task.fields[mean]}"),
             TextColumn("dup {task.fields[duplicates]}  invalid {task.fields[invalid]}  {task.fields[spent]}"),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TextColumn("left {task.fields[left]}"),
             console=self._console,
         )
         self._bar = self._progress.add_task(
-            "", total=self._total, step=0, best="-", mean="-", duplicates=0, invalid=0, spent="0 calls"
+            "", total=self._total, step=0, best="-", mean="-", duplicates=0, invalid=0, spent="0 calls", left="?"
         )
         self._duplicates = self._invalid = 0
 
     @property
     def _total(self) -> int | None:
         return self._budget.evaluations or self._budget.steps
+
+    @property
+    def _done(self) -> int:
+        return self._evaluations if self._budget.evaluations else self._step
 
     def __enter__(self) -> "Display":
         if self._mode == "rich":
@@ -67,6 +73,7 @@ class Display:
 
     def catch_up(self, events: Sequence[Event]) -> None:
         """Take in what a run that goes on did before, without showing it."""
+        self._first = None
         for event in events:
             if isinstance(event, Evaluated):
                 self._evaluations += 1
@@ -75,7 +82,7 @@ class Display:
             elif isinstance(event, Stepped):
                 self._duplicates += event.duplicates
                 self._invalid += event.invalid
-                self._done_at_first = event.evaluations if self._budget.evaluations else event.step
+                self._step = event.step
 
     def __call__(self, event: Event | Working) -> None:
         """Show one event."""
@@ -94,12 +101,14 @@ class Display:
             self._console.print(f"{on}{event.split} {score} ", _shorten(event.text), markup=False, highlight=False)
 
     def _working(self, event: Working) -> None:
-        now, spent = time.monotonic(), _spent(event)
+        self._share = event.share
+        now, spent, left = time.monotonic(), _spent(event), self._left()
         if self._mode == "rich":
-            self._progress.update(self._bar, spent=spent)
+            self._progress.update(self._bar, spent=spent, left=left)
         elif now - self._told >= SILENT:
             self._told = now
-            self._console.print(f"at work  {spent}  {now - self._begun:.0f} s", markup=False, highlight=False)
+            text = f"at work  {spent}  {now - self._begun:.0f} s  left {left}"
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _evaluated(self, event: Evaluated) -> None:
         self._evaluations += 1
@@ -118,47 +127,48 @@ class Display:
         return score > self._best if self._direction == "maximize" else score < self._best
 
     def _stepped(self, event: Stepped) -> None:
-        self._evaluations = event.evaluations
+        self._evaluations, self._step = event.evaluations, event.step
         self._duplicates += event.duplicates
         self._invalid += event.invalid
-        done = event.evaluations if self._budget.evaluations else event.step
         dealt = " ".join(f"{name} {state['share']:.0%}" for name, state in event.operators.items() if state["share"])
         if self._mode == "rich":
             if dealt:
                 self._console.print(f"next: {dealt}", style="dim", markup=False, highlight=False)
             self._progress.update(
                 self._bar,
-                completed=done,
+                completed=self._done,
                 step=event.step,
                 best=_figure(event.best),
                 mean=_figure(event.mean),
                 duplicates=self._duplicates,
                 invalid=self._invalid,
                 spent=_spent(event),
+                left=self._left(),
             )
             return
         self._told = time.monotonic()
-        elapsed = self._told - self._begun
         parts = [
             f"step {event.step}",
-            f"{done}/{self._total or '?'}",
+            f"{self._done}/{self._total or '?'}",
             f"best {_figure(event.best)}",
             f"mean {_figure(event.mean)}",
             f"duplicates {event.duplicates}",
             f"invalid {event.invalid}",
             *([f"failed {event.failed}"] if event.failed else []),
             _spent(event),
-            f"{elapsed:.0f} s",
-            f"left {self._left(done, elapsed)}",
+            f"{self._told - self._begun:.0f} s",
+            f"left {self._left()}",
             *([f"next: {dealt}"] if dealt else []),
         ]
         self._console.print("  ".join(parts), markup=False, highlight=False, soft_wrap=True)
 
-    def _left(self, done: int, elapsed: float) -> str:
+    def _left(self) -> str:
+        """The seconds until the nearest limit, where it goes on like this."""
+        share = max(self._share, self._done / self._total if self._total else 0.0)
         # Only what this session did tells how long the rest takes; a resumed run begins in the middle.
-        self._done_at_first = done if self._done_at_first is None else self._done_at_first
-        here = done - self._done_at_first
-        return f"{elapsed * (self._total - done) / here:.0f} s" if self._total and here else "?"
+        self._first = share if self._first is None else self._first
+        here = share - self._first
+        return f"{(time.monotonic() - self._begun) * (1 - share) / here:.0f} s" if here > 0 else "?"
 
 
 def _figure(value: float | None) -> str:
