@@ -75,7 +75,8 @@ class Bandit:
                 # A reply may hold several proposals.
                 asked = int(bool(reply) and reply not in heard)
                 # One without a reply is a call that failed, or may have asked the scorer, for examples to show.
-                alone = max(trial.proposal.failed, trial.proposal.usage.calls)
+                usage = trial.proposal.usage
+                alone = max(trial.proposal.failed, usage.calls + usage.cached)
                 mine.spent += self._cost(trial, asked if reply else alone)
             if reply:
                 heard.add(reply)

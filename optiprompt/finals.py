@@ -105,6 +105,7 @@ class Finals:
             room: how many calls this may take; no example is left out that was recorded before.
         """
         whole = self.task.dev if split == "dev" else self.task.test
+        room /= self.task.calls_each
         candidates = {trial.key: trial.candidate for trial in trials if trial.candidate}
         size = len(whole) if room >= len(candidates) * len(whole) else int(room / len(candidates))
         size -= size % max(1, len(self.task.strata))  # each task and scorer has the same number
@@ -125,7 +126,7 @@ class Finals:
 
     def spent(self) -> int:
         """How many calls what was recorded took, as if each had gone well."""
-        return sum(len(each.outcomes) for each in self.scored.values())
+        return self.task.calls_each * sum(len(each.outcomes) for each in self.scored.values())
 
 
 def reserved(task: Task, started: int, budget: Budget, elsewhere: Sequence[Task] = ()) -> tuple[int, float]:
@@ -140,7 +141,8 @@ def reserved(task: Task, started: int, budget: Budget, elsewhere: Sequence[Task]
         budget: of the run.
         elsewhere: the tasks of transfers.
     """
-    dev, test = FINALISTS * len(task.dev), 2 * sum(len(each.test) for each in (task, *elsewhere))
+    dev = task.calls_each * FINALISTS * len(task.dev)
+    test = 2 * sum(each.calls_each * len(each.test) for each in (task, *elsewhere))
     if not dev + test:
         return 0, 0.0
     limits = [limit for limit in (budget.calls, budget.scorer_calls) if limit is not None]
@@ -148,7 +150,7 @@ def reserved(task: Task, started: int, budget: Budget, elsewhere: Sequence[Task]
         return 0, KEPT
     left = max(0, min(limits) - started)
     kept = min(min(dev, left // 4) + test, left // 2)
-    return (kept if kept >= 2 * FEWEST else 0), KEPT
+    return (kept if kept >= 2 * FEWEST * task.calls_each else 0), KEPT
 
 
 async def decide(task: Task, trajectory: Trajectory, scorer: Backend | None, run: Run) -> Final | None:
@@ -194,8 +196,9 @@ async def _chosen(finals: Finals, finalists: Sequence[Trial]) -> Final:
     share = len(finalists) * len(task.dev) / (len(finalists) * len(task.dev) + 2 * len(task.test))
     room = share * (meter.affordable() + finals.spent())
     known = sum(split == "dev" for split, _ in finals.scored)
-    if room < len(finalists) * len(task.dev):
-        finalists = finalists[: max(2, known, int(room / len(task.dev)))]
+    calls = task.calls_each * len(task.dev)
+    if room < len(finalists) * calls:
+        finalists = finalists[: max(2, known, int(room / calls))]
     evaluations = await finals.score("dev", finalists, room)
     pairs = [each for each in zip(finalists, evaluations or (), strict=False) if each[1].status == "ok"]
     if not pairs:
@@ -209,7 +212,8 @@ async def _chosen(finals: Finals, finalists: Sequence[Trial]) -> Final:
 async def _tested(finals: Finals, final: Final, baseline: Trial) -> Final:
     """The winner beside the baseline on test."""
     on_test = sum(len(each.outcomes) for (split, _), each in finals.scored.items() if split == "test")
-    both = await finals.score("test", [final.winner, baseline], meter.affordable() + on_test)
+    room = meter.affordable() + finals.task.calls_each * on_test
+    both = await finals.score("test", [final.winner, baseline], room)
     if both is None:
         return final
     test, of_baseline = both
@@ -248,7 +252,8 @@ def _untested(task: Task, trajectory: Trajectory, final: Final, baseline: Trial)
     place = next((place for place, trial in enumerate(rivals) if trial.key == baseline.key), None)
     lines = [f"There is no test: the {final.by} score is that on examples which decided, and too high on average."]
     if final.by == "train" and place is not None and task.by == "mean":
-        told = selection.corrected([goodness(task, trial.evaluation.outcomes) for trial in rivals], place)
+        rated = [goodness(task, trial.evaluation.outcomes) for trial in rivals]
+        told = selection.corrected(rated, place, [task.worth(0.0, trial.text) for trial in rivals])
         lines += [f"Corrected for the choice of the best of {len(rivals)}:", selection.verdict(told, "train")]
     return lines
 

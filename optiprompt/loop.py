@@ -62,7 +62,7 @@ class Search:
         steps = USUAL_STEPS if self.budget.steps is None else self.budget.steps
         proposals = steps * self.algorithm.a_step(self.task.space)
         known = [each for each in (self.budget.optimizer_calls, self.budget.evaluations) if each is not None]
-        calls = min(limits) / max(1, min([proposals, *known])) / self.task.repeats
+        calls = min(limits) / max(1, min([proposals, *known])) / (self.task.repeats * self.task.calls_each)
         return fitted(racing, calls, len(self.task.examples) // self.task.repeats)
 
 

@@ -137,7 +137,7 @@ class Meter:
         for limit, spent in ((budget.tokens, self._spent.tokens), (budget.usd, self._cost)):
             if limit is not None and spent:
                 room.append(max(0.0, limit - spent) * made / spent)
-        if (seconds := self.seconds_left()) is not None and self.seconds:
+        if (seconds := self.seconds_left()) is not None and self.seconds and made:
             room.append(seconds * made / self.seconds)
         return min(room)
 

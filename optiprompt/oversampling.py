@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from optiprompt.candidate import Candidate, Proposal, Usage
@@ -12,7 +13,7 @@ from optiprompt.predictor import FEWEST, MOST, improvements
 
 
 class _Fresh(NamedTuple):
-    """A candidate that was not seen before, by whom it is proposed and where in that operator's list."""
+    """A candidate that was not seen before, by whom it is proposed and where in that operator's list first."""
 
     operator: str
     place: int
@@ -31,13 +32,13 @@ def chosen(scene: Scene, dealt: Mapping[str, int], made: Mapping[str, Sequence[P
         dealt: by operator, how many new candidates it was asked for.
         made: by operator, its proposals.
     """
-    unseen: dict[str, _Fresh] = {}
+    unseen: dict[tuple[str, str], _Fresh] = {}
     keys: dict[tuple[str, int], str] = {}
     for name, proposals in made.items():
         for place, proposal in enumerate(proposals):
             candidate = _candidate(scene, proposal)
             if candidate and scene.trajectory.known(candidate.key) is None:
-                unseen.setdefault(candidate.key, _Fresh(name, place, candidate))
+                unseen.setdefault((name, candidate.key), _Fresh(name, place, candidate))
                 keys[name, place] = candidate.key
     fresh = list(unseen.values())
     promise = _promise(scene, [each.candidate for each in fresh])
@@ -55,24 +56,28 @@ def chosen(scene: Scene, dealt: Mapping[str, int], made: Mapping[str, Sequence[P
 def _first(fresh: Sequence[_Fresh], dealt: Mapping[str, int], made: Mapping[str, Sequence[Proposal]]) -> list[_Fresh]:
     """The first of each reply before the second of any: all of them were paid for."""
     seen: Counter[tuple[str, int] | None] = Counter()
-    turns: dict[str, int] = {}
+    turns: dict[tuple[str, str], int] = {}
     for each in fresh:
         reply = made[each.operator][each.place].reply
-        turns[each.candidate.key] = seen[reply] if reply else 0
+        turns[each.operator, each.candidate.key] = seen[reply] if reply else 0
         seen[reply] += 1
-    taken: list[_Fresh] = []
+    taken: dict[str, _Fresh] = {}
     for name, count in dealt.items():
-        own = [each for each in fresh if each.operator == name]
-        taken += sorted(own, key=lambda each: turns[each.candidate.key])[:count]
-    return taken
+        own = [each for each in fresh if each.operator == name and each.candidate.key not in taken]
+        first = sorted(own, key=lambda each: turns[each.operator, each.candidate.key])[:count]
+        taken |= {each.candidate.key: each for each in first}
+    return list(taken.values())
 
 
 def _best(fresh: Sequence[_Fresh], promise: Sequence[float], dealt: Mapping[str, int]) -> list[_Fresh]:
     order = [fresh[place] for place in sorted(range(len(fresh)), key=lambda place: -promise[place])]
-    first = {name: next((each for each in order if each.operator == name), None) for name in dealt}
-    taken = [each for each in first.values() if each]
-    keys = {each.candidate.key for each in taken}
-    return taken + [each for each in order if each.candidate.key not in keys][: sum(dealt.values()) - len(taken)]
+    taken: dict[str, _Fresh] = {}
+    for name in dealt:
+        own = (each for each in order if each.operator == name and each.candidate.key not in taken)
+        taken |= {each.candidate.key: each for each in islice(own, 1)}
+    others = {each.candidate.key: each for each in reversed(order) if each.candidate.key not in taken}
+    rest = [each for each in order if others.get(each.candidate.key) is each]
+    return [*taken.values(), *rest[: sum(dealt.values()) - len(taken)]]
 
 
 def _cut(proposals: Sequence[Proposal], kept: set[int], others: set[int], full: bool) -> list[Proposal]:

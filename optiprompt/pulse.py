@@ -17,9 +17,9 @@ async def pulse(store: Run, meter: Meter, budget: Budget) -> AsyncIterator[None]
     """Tell the run's watcher every second, as long as the block lasts."""
 
     async def beat() -> None:
-        while True:
-            await asyncio.sleep(SECONDS)
+        while True:  # at once for the first time: what a resumed run has spent counts before its first step
             store.working(Working(meter.total(), meter.usd or None, share(meter, budget)))
+            await asyncio.sleep(SECONDS)
 
     beating = asyncio.create_task(beat())
     try:

@@ -141,7 +141,7 @@ def _t_interval(differences: Sequence[float]) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def corrected(scores: Sequence[Scores], baseline: int = 0) -> Comparison:
+def corrected(scores: Sequence[Scores], baseline: int = 0, handicaps: Sequence[float] = ()) -> Comparison:
     """Compare the best of many with the baseline on the very examples that it was chosen by.
 
     The choice is allowed for by repeating it. The examples are drawn anew with replacement, and the best of each draw
@@ -153,6 +153,7 @@ def corrected(scores: Sequence[Scores], baseline: int = 0) -> Comparison:
     Args:
         scores: those of every candidate that was in the choice (candidates x examples), the baseline among them.
         baseline: its place among them.
+        handicaps: what was added to each one's mean in the choice, such as a penalty for its length; else nothing.
 
     Raises:
         ValueError: the candidates have not all the same number of examples.
@@ -165,15 +166,17 @@ def corrected(scores: Sequence[Scores], baseline: int = 0) -> Comparison:
     leads[~known] = 0.0
     counts = np.maximum(known.sum(1), 1)
     means = leads.sum(1) / counts
-    best = int(means.argmax())
+    added = np.array(handicaps or [0.0] * len(means))
+    best = int((means + added).argmax())
     naive = compare(scores[best], scores[baseline])
     n = leads.shape[1]
     if best == baseline or not n:
         return naive
     drawn, signs = _lots(n)
-    chosen = _means(drawn, leads, known).argmax(1)
+    chosen = (_means(drawn, leads, known) + added).argmax(1)
     left = _means((drawn == 0).astype(float), leads, known)
-    difference = float(left[np.arange(RESAMPLES), chosen].mean())
+    # With handicaps another one may be chosen now and then, with a larger lead.
+    difference = min(float(left[np.arange(RESAMPLES), chosen].mean()), float(means[best]))
     centred = np.where(known, leads - means[:, None], 0.0)
     chance = (signs @ centred.T / counts).max(1)
     p_better = (1 + int((chance >= means[best] - 1e-9).sum())) / (1 + RESAMPLES)

@@ -10,7 +10,7 @@ from optiprompt import meter
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Evaluation
 from optiprompt.errors import OptipromptError
-from optiprompt.finals import Final, Finals, Transferred, baseline_of, compared, decide
+from optiprompt.finals import FINALISTS, Final, Finals, Transferred, baseline_of, compared, decide
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -40,7 +40,11 @@ async def conclude(
 
     One that cannot be measured (its model is not there, the budget is spent) does not stop the others.
     """
-    final = await decide(task, trajectory, scorer, run)
+    meter.hold_back(_later(task, transfers), 0)
+    try:
+        final = await decide(task, trajectory, scorer, run)
+    finally:
+        meter.hold_back(0, 0)
     if final is None:
         return None
     baseline = baseline_of(trajectory) or final.winner
@@ -55,6 +59,13 @@ async def conclude(
         else:
             made.append(_compared(each, both))
     return replace(final, transfers=tuple(made))
+
+
+def _later(task: Task, transfers: Sequence[Transfer]) -> int:
+    """Calls that the run's own dev and test leave to the transfers: where there are too few for all, their part."""
+    own = task.calls_each * (FINALISTS * len(task.dev) + 2 * len(task.test))
+    later = 2 * sum(each.task.calls_each * len(each.task.test) for each in transfers)
+    return int(min(1.0, meter.affordable() / max(1, own + later)) * later)
 
 
 def _compared(transfer: Transfer, both: list[Evaluation] | None) -> Transferred:

@@ -57,7 +57,7 @@ _OWN = rf"[^.!?\n]{{0,200}}\b(?:{_THING}|versions?)\b"
 _GIVES = rf" (?:will |am going to )?(?:give|show) you\b(?!{_OWN})[^.!?\n]{{1,200}}[.:] \w"
 # What a text begins with that speaks of the task, to the one who asked, and not to the one who does it.
 _TALK = (
-    rf"(?:i(?!{_GIVES})|i[’'](?:m|d|ll|ve)|we|my|(?:yes|no)(?=\W*$|[,.!])|sorry|sure|certainly|of course|ok|okay|great|"
+    rf"(?:i(?!{_GIVES})|i[’'](?:m|d|ll|ve)|we|my|(?:yes|no|great)(?=\W*$|[,.!])|sorry|sure|certainly|of course|ok|okay|"
     r"let me|thanks|thank you|as an ai|hello|hi)\b"
     # "Can you write its plural?" asks the one who answers.
     r"|(?!(?:could|can|would|will) you (?!(?:please )?(?:provide|give|tell|share|send|show|help|clarify|explain|be)\b))"
@@ -68,8 +68,9 @@ _TALK = (
     r"(?:instruction|prompt|text|details|information|context)"
     # "The input is a noun. Write its plural." is for the one who does it.
     r"|(?!(?:the (?:input|given|word|sentence|text|noun|list|number|question)s?|an?|there|one of|"
-    rf"(?:this|these|those)(?! is better\b)(?!{_OWN}))\b[^.!?\n]{{0,200}}[.:] "
-    r"(?!(?:the|this|it|in|when|as|an?|however|therefore)\b)\w)"
+    rf"(?:this|these|those)(?! is better\b)(?!{_OWN}))\b[^.!?\n]{{0,200}}(?:[.:] "
+    r"(?!(?:the|this|it|in|when|as|an?|however|therefore)\b)\w|, (?:please )?(?:write|answer|give|output|name|find|"
+    r"identify|tell|say|choose|pick|return|decide|determine|translate|list|respond|reply)\b))"
     r"(?:the|this|that|these|those|it|there|one|an?|because|since|unfortunately|however)\b"
     r"(?=[^.!?\n]{0,200}\b(?:is|was|are|were|has|have|had|does|did|seems?|appears?|leads?|fails?|asks?|goes|went|"
     r"doesn't|didn't|isn't|wasn't)\b)(?![^.!?\n]{0,200}\b(?:should|must|shall)\b)"
@@ -161,12 +162,22 @@ def name(line: str) -> tuple[str, str] | None:
     return (label[1], label[2]) if here or NAMES.search(label[1]) else None
 
 
+# "The output is the plural of the input." says what to write, "The output is wrong because ..." what went wrong.
+_SAYS = re.compile(
+    r"the (?:output|answer) (?:is|should be|must be) (?:the|an?|one)\b"
+    r"(?![^\n]*\b(?:because|since|wrong|incorrect|not|instead|however|but)\b)",
+    re.IGNORECASE,
+)
+
+
 def plain(text: str) -> bool:
     """Whether what stands between tags is an instruction and nothing else: no list, program, name, data or remark."""
     text = text.strip()
     if not 2 <= len(text) <= LONGEST or length(text) < 2 or PLACEHOLDER.fullmatch(text) or "\n\n" in text:
         return False
-    if TALKS.match(text) or REMARKS.match(text) or FENCE.search(text) or KEY.search(text) or _CHATTER.search(text):
+    if TALKS.match(text) and not _SAYS.match(text):
+        return False
+    if REMARKS.match(text) or FENCE.search(text) or KEY.search(text) or _CHATTER.search(text):
         return False
     return not any(_marked(line) for line in text.splitlines()) and not any(map(_paired, text.splitlines()))
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Usage
@@ -48,7 +49,13 @@ class Verdict:
 
 
 class Grader(ABC):
-    """Grades the reply of a scorer. Graders are small frozen values; equal ones grade alike."""
+    """Grades the reply of a scorer. Graders are small frozen values; equal ones grade alike.
+
+    Attributes:
+        asks: it asks a model, once for each reply.
+    """
+
+    asks: ClassVar[bool] = False
 
     @property
     def labels(self) -> Sequence[str]:

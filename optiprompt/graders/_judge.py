@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from optiprompt.backends.base import Backend, Message, Reply, Request
 from optiprompt.errors import UsageError
@@ -22,6 +23,7 @@ class Judge(Grader):
     """Asks a model how well an answer fulfils a rubric."""
 
     rubric: str
+    asks: ClassVar[bool] = True
 
     async def grade(self, output: str, target: Target, *, question: str = "", judge: Backend | None = None) -> Verdict:
         if judge is None:

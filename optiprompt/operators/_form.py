@@ -39,6 +39,8 @@ def says_form(text: str) -> bool:
 def with_sentence(text: str, sentence: str) -> str:
     """The text with a sentence behind it."""
     text = text.strip().rstrip(":")
+    if not text:
+        return sentence
     return f"{text} {sentence}" if text.endswith(_ENDS) else f"{text}. {sentence}"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from optiprompt.backends.base import Form, Message, Request
+from optiprompt.backends.base import Form, Message, Reply, Request
 from optiprompt.errors import UsageError
 
 FINAL = "So the final answer is"
@@ -107,3 +107,12 @@ def final_text(first: Request, reply: str) -> str:
     if not isinstance(first.prompt, str):
         return reply
     return next((line for line in reply.splitlines() if line.strip(" :.*")), reply)
+
+
+def no_answer(reply: Reply) -> str:
+    """Why a reply holds no answer that could be right or wrong; empty where it does."""
+    if reply.finish == "refused":
+        return "the server refused to answer this prompt"
+    if reply.finish == "length" and not reply.text.strip():
+        return "the reply has no text: all of max_tokens went into reasoning: raise max_tokens"
+    return ""

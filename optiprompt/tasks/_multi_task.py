@@ -105,12 +105,13 @@ class MultiTask(Task):
         ]
 
     @property
-    def judge(self) -> Backend | None:
-        """The model that the tasks' grader `judge` asks, where one is set.
+    def calls_each(self) -> int:
+        """Those of the task that takes most."""
+        return max(each.calls_each for each in self.tasks)
 
-        Raises:
-            UsageError: the tasks have different ones.
-        """
+    @property
+    def judge(self) -> Backend | None:
+        """The model that the tasks' grader `judge` asks, where one is set; `UsageError` where they differ."""
         judges = {id(each.judge): each.judge for each in self.tasks if each.judge is not None}
         if len(judges) > 1:
             raise UsageError(f"the tasks of {self.name} have different judges: give them the same one")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
 from typing import Any
 
-from optiprompt.backends.base import Backend, Form, Reply, Request
+from optiprompt.backends.base import Backend, Form, Request
 from optiprompt.candidate import Candidate, Evaluation, Outcome, Usage
 from optiprompt.data.examples import Example
 from optiprompt.data.splits import Splits, cut, digest
@@ -23,7 +23,7 @@ from optiprompt.errors import (
 from optiprompt.graders import Grader, GradingError, Verdict
 from optiprompt.spaces.prompt import Prompt, Prompts, as_prompt
 from optiprompt.spaces.text import MAX_CHARS, OPENING, Text
-from optiprompt.tasks._asking import Asking, Position, final_request, final_text
+from optiprompt.tasks._asking import Asking, Position, final_request, final_text, no_answer
 from optiprompt.tasks._guard import Guard
 from optiprompt.tasks._options import Likeliest
 from optiprompt.tasks._structured import arranged, shows, split_off
@@ -142,6 +142,11 @@ class PromptTask(Task):
             raise UsageError(f"the task {self.name} needs a scorer: the model whose answers are graded")
         return await self.evaluate_on(candidate, self.examples, scorer)
 
+    @property
+    def calls_each(self) -> int:
+        """One, one more where the final answer is extracted, and one of a judge."""
+        return 1 + (self.extract and not self._likeliest) + self.grader.asks
+
     async def outcomes(
         self, candidate: Candidate[Any], examples: Sequence[Example], scorer: Backend
     ) -> tuple[list[Outcome], Usage]:
@@ -196,7 +201,7 @@ class PromptTask(Task):
                 reply = replace(reply, text=final_text(request, reply.text))
             if reply.finish == "error":
                 raise BackendError(reply.error)
-            if problem := _no_answer(reply):
+            if problem := no_answer(reply):
                 return Outcome(example.id, None, error=problem), usage
             judge = self.judge or scorer
             await turn()
@@ -289,12 +294,3 @@ def check_start(space: Text | Prompts, text: str) -> None:
         space.parse(text)
     except ParseError as error:
         raise UsageError(f"start: {text[:40]!r}: {error}") from None
-
-
-def _no_answer(reply: Reply) -> str:
-    """Why a reply holds no answer that could be right or wrong; empty where it does."""
-    if reply.finish == "refused":
-        return "the server refused to answer this prompt"
-    if reply.finish == "length" and not reply.text.strip():
-        return "the reply has no text: all of max_tokens went into reasoning: raise max_tokens"
-    return ""

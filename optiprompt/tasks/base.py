@@ -85,6 +85,11 @@ class Task(ABC):
         """The score in words, with the split it is of: `train accuracy`."""
         return self.score_name if self.split == "function" else f"{self.split} {self.score_name}"
 
+    @property
+    def calls_each(self) -> int:
+        """Calls of the scorer, and of a judge, that an example takes."""
+        return 1
+
     def costs(self, candidate: Candidate[Any]) -> Mapping[str, float]:
         """What a candidate costs, as far as it is known without evaluating it, in units that the task documents.
 

@@ -99,6 +99,14 @@ def test_a_reply_from_the_cache_weighs_like_a_paid_one_and_one_with_several_prop
     paid = trial("a", 0.5)
     cached.tell([replace(paid, proposal=replace(paid.proposal, usage=Usage(cached=1)))])
     assert cached.state(["a", "b"]) == alone.state(["a", "b"])
+    for usage in (
+        Usage(calls=3),
+        Usage(cached=3),
+        Usage(calls=1, cached=2),
+    ):  # of the scorer
+        shown = Bandit(("a", "b"), "maximize", paid=True)
+        shown.tell([replace(paid, proposal=replace(paid.proposal, reply=None, usage=usage))])
+        assert shown.arms["a"].spent == 3 + len(paid.evaluation.outcomes)
     second = replace(trial("a", None), proposal=replace(trial("a", None).proposal, reply=paid.proposal.reply))
     several.tell([paid, second])
     assert several.arms["a"].spent == alone.arms["a"].spent

@@ -178,6 +178,26 @@ def test_what_is_written_for_a_structured_prompt_is_its_instruction_and_all_else
     assert all(trial.text.startswith(kept[0]) and trial.text.endswith(kept[1]) for trial in made)
 
 
+def test_a_prompt_without_an_instruction_is_given_a_sentence_and_no_full_stop(tmp_path: Path) -> None:
+    start = "<system>Write the opposite.</system>"
+    task = op.PromptTask("opposites", op.Splits(EXAMPLES), op.graders.exact(), start=["Answer.", start])
+    task.structure(["system", "instruction"])
+    algorithm = op.Opro(operators="edit", proposals=4)
+    result = op.optimize(task, optimizer=Asked({}), scorer=scorer(), algorithm=algorithm, steps=1, run_dir=tmp_path)
+    made = [trial.text for trial in result.trajectory if trial.proposal.source == "edit"]
+    assert made
+    assert not any("<instruction>." in text for text in made)
+
+
+def test_a_text_that_two_operators_wrote_is_the_second_ones_where_the_first_has_its_share(tmp_path: Path) -> None:
+    listed = "1. Name a fruit.\n2. Write the opposite of the word."
+    optimizer = Asked({"With it these outputs were wrong": listed, ".": "<INS>Write the opposite of the word.</INS>"})
+    result = search(optimizer, tmp_path, "reflect,opro", steps=1)
+    made = {trial.text: trial.proposal.source for trial in result.trajectory if trial.step}
+    assert made == {"Name a fruit.": "reflect", "Write the opposite of the word.": "opro"}
+    assert sum(trial.proposal.usage.calls for trial in result.trajectory) == 2
+
+
 def test_while_nothing_is_right_what_the_model_wrote_is_edited_and_not_the_start(tmp_path: Path) -> None:
     optimizer = Asked({".": "<INS>Name a fruit.</INS>"})
     task = op.PromptTask(
