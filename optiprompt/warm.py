@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from optiprompt.errors import ParseError, RunError, UsageError
 from optiprompt.events import Evaluated, Selected, Started, Stepped
+from optiprompt.front import Tradeoff, merits
 from optiprompt.resources import runs_folder
 from optiprompt.spaces.base import Space
 from optiprompt.spaces.prompt import MOST_SHOTS, PARTS, Prompts, tagged
@@ -44,7 +45,9 @@ def with_texts(task: T, texts: Sequence[str]) -> T:
     """
     if not texts:
         return task
-    known = {task.space.candidate(text).key for text in task.start(random.Random(0))}
+    # Random starts are others in the run; a text that is among these too is scored once.
+    given, again = (list(task.start(random.Random(seed))) for seed in (0, 1))
+    known = {task.space.candidate(text).key for text in given} if given == again else set()
     warm: list[str] = []
     notes: list[str] = []
     for text in texts:
@@ -79,7 +82,7 @@ def _bare(space: Space[Any], text: str) -> str:
 
 
 def best_texts(run: str | Path, best: int = BEST) -> list[str]:
-    """The best candidates of a run, its winner first.
+    """The best candidates of a run, its winner first; of a Pareto search the front, the least crowded ones first.
 
     Raises:
         UsageError: less than one is asked for.
@@ -96,6 +99,10 @@ def best_texts(run: str | Path, best: int = BEST) -> list[str]:
     if not scored:
         raise RunError(f"nothing in {folder} has a score yet: start from another run")
     scored.sort(key=lambda event: event.evaluation.score or 0.0, reverse=task.get("direction") != "minimize")
+    if task.get("pareto"):
+        tradeoff = Tradeoff(task["direction"], task["pareto"])
+        keys = merits([tradeoff.point(event) for event in scored])
+        scored = [scored[place] for place in sorted(range(len(scored)), key=keys.__getitem__, reverse=True)]
     last = next((event for event in reversed(events) if isinstance(event, Selected | Stepped)), None)
     texts = {last.key: last.text} if isinstance(last, Selected) else {}
     for event in scored:

@@ -98,6 +98,8 @@ class EvolutionSearcher(Searcher):
             elif known.ok and not trajectory.tradeoff:
                 alive.append(known)
                 merits = trajectory.merits(alive)
+        if not new:  # the population has no new children any more: as much as was asked for is searched all the same
+            born += islice(unseen_samples(self._task, trajectory, rng), 1)
         return born
 
 

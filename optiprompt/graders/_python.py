@@ -62,8 +62,12 @@ def python(file: str | Path, function: str) -> Grader:
     return Python(str(path), function, version, call, _takes_question(call))
 
 
-def user_function(file: str | Path, function: str, role: str) -> tuple[Path, Callable[..., Any], str]:
+def user_function(
+    file: str | Path, function: str, role: str, loaded: dict[Path, ModuleType] | None = None
+) -> tuple[Path, Callable[..., Any], str]:
     """A function of the user's own code, and a hash of the file's content. The file is run here.
+
+    Modules beside the file can be imported by it, as by a script.
 
     With the content in a task's identity a run is not resumed with another function of the same name.
 
@@ -71,12 +75,14 @@ def user_function(file: str | Path, function: str, role: str) -> tuple[Path, Cal
         file: a Python file.
         function: its name there.
         role: what the function is to the user: `grader`.
+        loaded: files that were run already, to which this one is added: two functions of a file share its state.
 
     Raises:
         UsageError: the file cannot be read or run, or has no such function.
     """
     path = Path(file).resolve()
-    module = _load(path, role)
+    loaded = {} if loaded is None else loaded
+    module = loaded[path] = loaded.get(path) or _load(path, role)
     call = getattr(module, function, None)
     if not callable(call):
         names = [name for name, value in vars(module).items() if inspect.isfunction(value)]
@@ -101,6 +107,8 @@ def _load(path: Path, role: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise UsageError(f"the {role}'s file {path} is no Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # last: nothing that is installed is hidden by it
     sys.modules[name] = module  # dataclasses and pickles of the file look their module up by name
     try:
         spec.loader.exec_module(module)

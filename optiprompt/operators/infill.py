@@ -85,9 +85,10 @@ def _open(scene: Scene, grammar: Words, parents: list[list[str]], rng: random.Ra
 
 def _new(scene: Scene, words: list[str]) -> bool:
     try:
-        return scene.trajectory.known(scene.task.space.candidate(" ".join(words)).key) is None
+        candidate = scene.task.space.candidate(" ".join(words))
     except ParseError:
         return False
+    return scene.trajectory.known(candidate.key) is None and scene.task.admits(candidate)
 
 
 OPERATOR = Infill

@@ -37,10 +37,12 @@ class Neighbour(Operator):
 def _moves(scene: Scene, rng: random.Random) -> Iterator[Candidate[Any]]:
     """The unseen neighbours of the best candidates, those of the best first; where a space lists none, random ones.
 
-    Those beyond the limits are left out: an operator that has no others has nothing to work on.
+    Those beyond the limits are left out. Where the very best have no others, the next best ones are looked at.
     """
-    space, seen = scene.task.space, set[str]()
-    for parent in scene.trajectory.ranked()[:PARENTS]:
+    space, seen, found = scene.task.space, set[str](), False
+    for place, parent in enumerate(scene.trajectory.ranked()):
+        if found and place >= PARENTS:
+            return
         value = space.parse(parent.text)
         try:
             near = list(space.neighbours(value))
@@ -51,6 +53,7 @@ def _moves(scene: Scene, rng: random.Random) -> Iterator[Candidate[Any]]:
             if move.key not in seen and scene.trajectory.known(move.key) is None:
                 seen.add(move.key)
                 if scene.task.admits(move):
+                    found = True
                     yield move
 
 

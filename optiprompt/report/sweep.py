@@ -50,6 +50,8 @@ class Figures:
         steps: optimization steps.
         calls: model calls.
         failed: why it failed.
+        hypervolume: of the front of a Pareto search; see `Front`.
+        beside: the best candidate's score on the data that decided nothing, where the task reports one.
     """
 
     seed: int
@@ -61,6 +63,13 @@ class Figures:
     calls: int | None = None
     failed: str | None = None
     tested: bool = False
+    hypervolume: float | None = None
+    beside: float | None = None
+
+    @property
+    def merit(self) -> float | None:
+        """What the search was for."""
+        return self.score if self.hypervolume is None else self.hypervolume
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,8 @@ class Line:
     Attributes:
         cell: its name.
         values: what is varied.
-        best: mean of the best scores of its runs; like all below, over those that did not fail.
+        best: mean of the best scores of its runs, of Pareto searches of the hypervolumes; like all below, over those
+            that did not fail.
         difference: mean of the paired differences to the first cell, seed by seed; None where there are fewer than two.
         evaluations: mean of the unique candidates scored.
         steps: mean of the optimization steps.
@@ -91,9 +101,12 @@ class Line:
         """The figures as the table shows them, by the column's title."""
         good = sum(run.failed is None for run in self.runs)
         score = f"test {task.score_name}" if any(run.tested for run in self.runs) else f"best {task.measured}"
+        score = "hypervolume" if task.pareto else score
+        beside = estimate([run.beside for run in self.runs if run.beside is not None])
         return {
             "runs": str(good) if good == len(self.runs) else f"{good} of {len(self.runs)}, the others failed",
             f"{score} (95%)": "failed" if self.best is None else str(self.best),
+            **({} if beside is None else {f"test {task.score_name} of the best (95%)": str(beside)}),
             "evaluations made": _count(self.evaluations),
             "steps made": _count(self.steps),
             "calls made": _count(self.calls),
@@ -111,7 +124,7 @@ def lines(ran: Sequence[Ran]) -> list[Line]:
     for name, group in groupby(ran, key=lambda each: each.job.cell.name):
         members = list(group)
         runs = tuple(map(_figures, members))
-        scores = {run.seed: run.score for run in runs if run.score is not None}
+        scores = {run.seed: run.merit for run in runs if run.merit is not None}
         pairs = [score - first[seed] for seed, score in scores.items() if seed in first]
         found.append(
             Line(
@@ -158,7 +171,7 @@ def _figures(ran: Ran) -> Figures:
     if ran.result is None or ran.result.best is None:
         return Figures(seed, run, failed=ran.reason)
     best, trajectory, test = ran.result.best, ran.result.trajectory, ran.result.test
-    tested = test is not None and test.score is not None
+    tested, front = test is not None and test.score is not None, trajectory.front()
     return Figures(
         seed,
         run,
@@ -168,6 +181,8 @@ def _figures(ran: Ran) -> Figures:
         steps=trajectory.steps,
         calls=ran.result.usage.calls,
         tested=tested,
+        hypervolume=front.hypervolume if front else None,
+        beside=None if front else best.evaluation.metrics.get("test"),
     )
 
 

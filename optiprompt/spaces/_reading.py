@@ -62,14 +62,19 @@ def field_from(name: str, spec: Any, known: Mapping[str, Field]) -> Field:
 
 
 def fields_of(model: "type[BaseModel]") -> dict[str, Any]:
-    """The fields of a pydantic model as the mappings that `field_from` takes.
+    """The fields of a pydantic model as the mappings that `field_from` takes; constants with a default are left out.
 
     Raises:
         UsageError: a field of another type than options and bounded numbers.
     """
     described = model.model_json_schema(by_alias=False)
     inner = described.get("$defs", {})
-    return {name: _from_schema(name, field, inner) for name, field in described.get("properties", {}).items()}
+    fields = {
+        name: field
+        for name, field in described.get("properties", {}).items()
+        if not ("const" in field and "default" in field)
+    }
+    return {name: _from_schema(name, field, inner) for name, field in fields.items()}
 
 
 def _from_schema(name: str, field: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,12 +86,16 @@ def _from_schema(name: str, field: Mapping[str, Any], inner: Mapping[str, Any]) 
         kind = inner[kind["$ref"].rpartition("/")[2]]
     # With a condition, None is what the model has where the field does not exist.
     optional = ("anyOf" in field or None in kind.get("enum", ())) and "when" not in extra
+    if "const" in kind:
+        if not optional:
+            raise UsageError(f"{name} has only the value {kind['const']!r}: give it a default, or a second value")
+        kind = {"enum": [kind["const"]]}
     if len(kinds) == 1 and kind.get("type") == "boolean":
         kind = {"enum": [False, True]}
     if len(kinds) == 1 and "enum" in kind:
         options = [each for each in kind["enum"] if each is not None]
         return {"choices": [*options, None] if optional else options, **extra}
-    if len(kinds) == 1 and kind.get("type") in ("integer", "number") and "const" not in kind:
+    if len(kinds) == 1 and kind.get("type") in ("integer", "number"):
         return {**_bounds(name, kind), "optional": optional, **extra}
     raise UsageError(
         f"{name}: only Literal, Enum, bool, int, float and these or None can be searched: write nested models as "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -68,11 +69,12 @@ class Spec(BaseModel):
         Raises:
             UsageError: a field or a start is not understood, or the file has no such function.
         """
-        score, version = _function(self.score, folder, "score")
+        loaded: dict[Path, ModuleType] = {}
+        score, version = _function(self.score, folder, "score", loaded)
         versions, costs = {"score": version}, None
         if self.costs is not None:
-            costs, versions["costs"] = _function(self.costs, folder, "costs function")
-        space = Choices({name: _with_numbers(field) for name, field in self.fields.items()})
+            costs, versions["costs"] = _function(self.costs, folder, "costs function", loaded)
+        space = Choices({name: _from_yaml(name, field) for name, field in self.fields.items()})
         for text in self.start if isinstance(self.start, list) else []:
             try:
                 space.parse(text)
@@ -93,10 +95,26 @@ class Spec(BaseModel):
         return task
 
 
-def _function(written: str, folder: Path, role: str) -> tuple[Callable[..., Any], str]:
+def _function(written: str, folder: Path, role: str, loaded: dict[Path, ModuleType]) -> tuple[Callable[..., Any], str]:
     file, _, function = written.removeprefix("python:").rpartition(":")
-    _, call, version = user_function(folder / file, function, role)
+    _, call, version = user_function(folder / file, function, role, loaded)
     return call, version
+
+
+def _from_yaml(name: str, field: Any) -> Any:
+    """The field as `Choices` takes it.
+
+    Raises:
+        UsageError: it is a tuple of Python, which YAML reads as text, or as a list of options.
+    """
+    match field:
+        case [low, high, "log"] if all(isinstance(each, int | float) or _has_exponent(each) for each in (low, high)):
+            raise UsageError(f"{name}: in a YAML that is a range: {{low: {low}, high: {high}, log: true}}")
+        case str() if field.lstrip().startswith("("):
+            raise UsageError(
+                f"{name}: in a YAML a range is {{low: 1, high: 6}}, with log: true if need be, not {field}"
+            )
+    return _with_numbers(field)
 
 
 def _with_numbers(field: Any) -> Any:

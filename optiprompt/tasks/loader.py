@@ -54,12 +54,16 @@ def load_task(
     fields = _read(path)
     presets = fields.pop("presets", None) or {}
     variants = _variants(fields.pop("variants", None))
+    overrides = dict(overrides or {})
     if variants is not None:
-        chosen = _choose(path.stem, variant, variants)
+        asked = overrides.pop(variants.field, None)
+        if variant is not None and asked not in (None, variant):
+            raise UsageError(f"{name} and {variants.field}={asked} name different ones: leave one out")
+        chosen = _choose(path.stem, variant or (None if asked is None else str(asked)), variants)
         fields |= variants.names[chosen]
     if not isinstance(presets, dict) or not all(isinstance(each, dict) for each in presets.values()):
         raise UsageError(f"{path}: presets are fields by name: presets: {{reference: {{max_tokens: 1024}}}}")
-    for key, value in {**presets.get(preset, {}), **(overrides or {})}.items():
+    for key, value in {**presets.get(preset, {}), **overrides}.items():
         _set(fields, key.split("."), value)
     kind = fields.pop("kind", None)
     if not isinstance(kind, str):

@@ -325,6 +325,24 @@ def test_a_space_that_is_not_understood_is_refused(fields: dict[str, Any], reaso
         Choices(fields)
 
 
+def test_the_constants_of_a_model_stay_as_they_are() -> None:
+    class Tagged(BaseModel):
+        kind: Literal["mlp"] = "mlp"
+        norm: Literal["batch"] | None = None
+        layers: int = Field(ge=1, le=6)
+
+    space = Choices.from_model(Tagged)
+    assert [field.name for field in space.fields] == ["norm", "layers"]
+    made = {Tagged(**space.sample(random.Random(seed))).norm for seed in range(20)}  # type: ignore[arg-type]
+    assert made == {None, "batch"}
+
+    class Bare(BaseModel):
+        kind: Literal["mlp"]
+
+    with pytest.raises(UsageError, match="kind has only the value 'mlp': give it a default, or a second value"):
+        Choices.from_model(Bare)
+
+
 def test_a_model_that_cannot_be_searched_is_refused() -> None:
     with pytest.raises(UsageError, match=r"lr has no bounds: give Field\(ge=..., le=...\)"):
         Choices.from_model(Unbounded)

@@ -124,6 +124,8 @@ def test_options_in_exponent_form_reach_the_function_as_numbers(tmp_path: Path) 
         ("optimizer: sgd}", "optimizer: sdg}", "momentum: its condition cannot hold: optimizer cannot be 'sdg'"),
         ("start: 6", "start: [layers=9 optimizer=adam lr=0.1]", "start: .* is no candidate: layers=9 is out of range"),
         ("start: 6", "direction: min", "direction: "),
+        ("{low: 1, high: 8}", "(1, 8)", r"layers: in a YAML a range is {low: 1, high: 6}.*, not \(1, 8\)"),
+        ("{low: 1e-5, high: 0.1, log: true}", "[1e-5, 0.1, log]", "lr: .* a range: {low: 1e-5, high: 0.1, log: true}"),
         ("start: 6", "costs: score.py", "costs: costs is a function of a Python file, python:FILE:FUNCTION"),
         ("start: 6", "costs: python:score.py:cost", "has no function 'cost': it has: score"),
     ],
@@ -131,3 +133,24 @@ def test_options_in_exponent_form_reach_the_function_as_numbers(tmp_path: Path) 
 def test_a_yaml_that_cannot_work_is_refused(tmp_path: Path, old: str, new: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         op.load_task(write(tmp_path, YAML.replace(old, new)))
+
+
+def test_the_functions_of_a_file_share_its_state_and_import_what_stands_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "beside_the_score.py").write_text("BEST = 3\n")
+    code = """
+import beside_the_score
+
+built = {}
+
+def costs(v):
+    built[str(v)] = beside_the_score.BEST
+    return {"parameters": v["layers"]}
+
+def score(v):
+    return built[str(v)] - abs(v["layers"] - beside_the_score.BEST)
+"""
+    task = op.load_task(write(tmp_path, YAML + "costs: python:score.py:costs\n", code)).within({"parameters": 6})
+    result = op.optimize(task, algorithm=op.Random(), budget=op.Budget(evaluations=9), run_dir=tmp_path / "run")
+    assert all(trial.ok for trial in result.trajectory)
+    assert result.best is not None
+    assert result.best.score > 0

@@ -321,3 +321,44 @@ def test_where_evaluations_are_varied_the_usual_number_of_steps_is_no_limit(
     limited = (*words, "--steps", "1", "--run-dir", str(tmp_path / "one"))
     _, out, _ = call(capsys, monkeypatch, *limited, "--display", "none")
     assert [row["steps"] for row in json.loads(out)["rows"]] == [1, 1]
+
+
+def test_the_table_that_is_searched_can_be_varied(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ("sweep", "nasbench201", "--algorithm", "random", "--max-evaluations", "9", "--repeats", "2", "--json")
+    code, out, _ = call(capsys, monkeypatch, *words, "--vary", "dataset=cifar10,cifar100", "--run-dir", str(tmp_path))
+    assert code == 0
+    first, second = json.loads(out)["rows"]
+    assert first["best"]["mean"] > 85
+    assert second["best"]["mean"] < 75
+    code, _, err = call(capsys, monkeypatch, "run", "nasbench201/cifar10", "--set", "dataset=cifar100")
+    assert code == 2
+    assert "leave one out" in err
+    code, _, err = call(capsys, monkeypatch, "run", "nasbench201", "--set", "dataset=cifar11")
+    assert code == 2
+    assert "did you mean nasbench201/cifar10" in err
+
+
+def test_pareto_searches_are_compared_by_what_their_fronts_dominate(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ("sweep", "nasbench201", "--pareto", "parameters", "--max-evaluations", "12", "--repeats", "2")
+    vary = ("--algorithm", "random", "--vary", "algorithm=random,local-search")
+    code, out, _ = call(capsys, monkeypatch, *words, *vary, "--json", "--run-dir", str(tmp_path))
+    assert code == 0
+    for row in json.loads(out)["rows"]:
+        volumes = [run["hypervolume"] for run in row["runs"]]
+        assert all(volume > 0 for volume in volumes)
+        assert row["best"]["mean"] == pytest.approx(sum(volumes) / 2)
+    code, out, _ = call(capsys, monkeypatch, *words, *vary, "--run-dir", str(tmp_path))
+    assert "hypervolume" in out
+
+
+def test_repeats_show_the_score_on_test_that_the_table_has(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ("run", "nasbenchgraph", "--algorithm", "random", "--max-evaluations", "9", "--repeats", "2")
+    code, out, _ = call(capsys, monkeypatch, *words, "--json", "--run-dir", str(tmp_path))
+    assert code == 0
+    assert all(0.6 < run["beside"] < 0.9 for row in json.loads(out)["rows"] for run in row["runs"])
