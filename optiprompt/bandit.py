@@ -5,10 +5,12 @@ operator's share follows what its proposals brought lately for what they took, a
 what does not help now may help later.
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 from optiprompt.candidate import Direction, Trial
 from optiprompt.front import Point, Tradeoff, dominates
@@ -16,6 +18,7 @@ from optiprompt.front import Point, Tradeoff, dominates
 LEAST = 0.3  # of an even share: what an operator keeps however badly it does
 FORGETTING = 0.9  # a step: what helps changes as the search goes on
 PRIOR = 2.0  # proposals of average worth that each operator starts with
+LEAST_WORTH = 0.25  # of these: where nothing was found yet a lucky small gain is not to rule
 SHARPNESS = 2.0  # shares follow the worth to this power
 UNEVALUATED = 0.2  # evaluations that a proposal costs which is not evaluated: a place in its step
 
@@ -56,6 +59,7 @@ class Bandit:
     worth: Callable[[float, str], float] = lambda score, text: score
     arms: dict[str, Arm] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
+    best: Trial | None = None
 
     def __post_init__(self) -> None:
         self.arms = {name: Arm() for name in self.names}
@@ -81,7 +85,9 @@ class Bandit:
             if reply:
                 heard.add(reply)
         # Only now: what a step's proposals are worth does not depend on their order.
-        self.points += [self._point(trial) for trial in trials if trial.ok and not trial.duplicate]
+        scored = [trial for trial in trials if trial.ok and not trial.duplicate]
+        self.points += [self._point(trial) for trial in scored]
+        self.best = min([*([self.best] if self.best else []), *scored], key=self._point, default=None)
 
     def _point(self, trial: Trial) -> Point:
         if self.tradeoff:
@@ -90,10 +96,16 @@ class Bandit:
         return (-worth if self.direction == "maximize" else worth, 0.0)
 
     def _worth(self, trial: Trial) -> float:
-        """1 for a new best, less for a place among the best tenth, quarter, half; nothing for all else."""
+        """1 for a new best, less for a place among the best tenth, quarter, half; nothing for all else.
+
+        Means over examples are unsure: such a new best is worth as much as it is sure to be better.
+        """
         if trial.duplicate or not trial.ok:
             return 0.0
         point = self._point(trial)
+        if self.best and self.tradeoff is None and (error := _error(trial, self.best)):
+            gain = self._point(self.best)[0] - point[0]
+            return max(0.0, 2 * NormalDist().cdf(gain / error) - 1)
         above = sum(other == point or dominates(other, point) for other in self.points)
         if not above:
             return 1.0
@@ -112,6 +124,8 @@ class Bandit:
         usual = sum(arm.gained for arm in self.arms.values()) / spent if spent else 1.0
         proposals = sum(arm.proposals for arm in self.arms.values())
         price = spent / proposals if proposals else 1.0
+        if self.paid and price:
+            usual = max(usual, LEAST_WORTH / price)
         worth = {
             name: (self.arms[name].gained + PRIOR * usual * price) / (self.arms[name].spent + PRIOR * price)
             if usual and price
@@ -150,3 +164,10 @@ class Bandit:
             }
             for name, arm in self.arms.items()
         }
+
+
+def _error(*trials: Trial) -> float | None:
+    """The standard error of a difference of means over examples, each at least an example's; None for other scores."""
+    found = [each.evaluation for each in trials]
+    errors = [max(each.stderr, 1 / each.n) for each in found if each.stderr is not None]
+    return math.hypot(*errors) if len(errors) == len(trials) else None

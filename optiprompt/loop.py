@@ -18,8 +18,9 @@ from optiprompt.errors import BudgetSpent, OptipromptError, ParseError, SearchFa
 from optiprompt.events import Checked, Evaluated, Proposed
 from optiprompt.finals import Final, reserved
 from optiprompt.history import Unfinished, add_part, complete, replay, stepped
-from optiprompt.racing import Racing, fitted
+from optiprompt.racing import Racing
 from optiprompt.scoring import Scoring, race, score_all
+from optiprompt.sparing import examples_each, fitted
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -55,15 +56,14 @@ class Search:
     @property
     def racing(self) -> Racing | None:
         """The race, which is a sparing one where the scorer's calls are few for the candidates to come."""
-        limits = [each for each in (self.budget.calls, self.budget.scorer_calls) if each is not None]
         racing = self.scoring.racing
-        if racing is None or not limits:
+        if racing is None or not self.task.examples:
             return racing
-        steps = USUAL_STEPS if self.budget.steps is None else self.budget.steps
-        proposals = steps * self.algorithm.a_step(self.task.space)
-        known = [each for each in (self.budget.optimizer_calls, self.budget.evaluations) if each is not None]
-        calls = min(limits) / max(1, min([proposals, *known])) / (self.task.repeats * self.task.calls_each)
-        return fitted(racing, calls, len(self.task.examples) // self.task.repeats)
+        started = len(self.task.starting(random.Random(f"{self.seed}/0")))
+        proposals = (self.budget.steps or USUAL_STEPS) * self.algorithm.a_step(self.task.space)
+        elsewhere = [each.task for each in self.transfers] if self.scoring.final else None
+        each = examples_each(self.task, self.budget, started, proposals, elsewhere)
+        return fitted(racing, each, len(self.task.examples) // self.task.repeats)
 
 
 async def run_search(search: Search, run: Run) -> tuple[Trajectory, str, Final | None]:

@@ -28,7 +28,6 @@ DIFFICULTY_FROM = 5  # incumbents, the best ones
 MEAN_WEIGHT = 5.0
 SLOPE_WEIGHT = 20.0
 LEAST_SQUARES = 0.5
-FEWEST_SEEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +57,6 @@ class Racing:
             raise UsageError(f"growth must be above 1, not {self.growth}")
         if not 0 < self.keep <= 1:
             raise UsageError(f"keep must be above 0 and at most 1, not {self.keep}")
-
-
-def fitted(racing: Racing, calls: float, total: int) -> Racing:
-    """The default race made sparing where calls are few: brief looks at many find more than long ones at few.
-
-    Args:
-        racing: what was asked for; a race of the user's own is left as it is.
-        calls: to the scorer that there are for each candidate.
-        total: how many examples there are.
-    """
-    if racing != Racing() or calls >= total / 2:
-        return racing
-    first = max(FEWEST_SEEN, min(racing.first_block, int(calls / 2)))
-    return Racing(confidence=0.9, first_block=first, growth=2.0, keep=0.5)
 
 
 def blocks(total: int, racing: Racing, unit: int = 1) -> list[int]:

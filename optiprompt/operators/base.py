@@ -18,6 +18,7 @@ from optiprompt.trajectory import Trajectory
 CONTINUING = 1.5
 ASKING = 1.0
 HOTTEST = 2.0  # servers refuse more
+TOLD = 2.0  # standard errors above nothing right: below that what was right may have been luck
 
 
 class Heard(NamedTuple):
@@ -39,7 +40,7 @@ class Scene:
         seed: the run's.
         steps: how many steps the run will have; None where something else ends it.
         scorer: the model that is instructed, for tasks that need one; None in a rehearsal.
-        any_parent: also those that got nothing right are varied: there is nothing else to work on.
+        any_parent: also those that got nothing right, or little, are varied: there is nothing else to work on.
         goes_on: some of the step's operators need no model: its end does not end the run.
         refusals: why the run's budget refused a call, for each one that it did.
     """
@@ -113,7 +114,7 @@ class Scene:
         return [Heard(reply, (key, number)) for number, reply in zip(samples, replies, strict=True)]
 
     def parents(self, most: int) -> list[Trial]:
-        """The best scored candidates, best first, but for the empty text and those that got nothing right.
+        """The best scored candidates, best first, but for the empty text and those that got nothing right but by luck.
 
         Where candidates show examples these are left out: each text comes once, with the best that it reached.
         """
@@ -122,7 +123,7 @@ class Scene:
         found: dict[str | None, Trial] = {}
         for trial in self.trajectory.ranked():
             text = bare(self.task.space, trial)
-            if text.text and text.score != worst:
+            if text.text and (worst is None or abs(text.score - worst) > TOLD * (text.evaluation.stderr or 0)):
                 found.setdefault(text.key, text)
         return list(found.values())[:most]
 

@@ -35,8 +35,7 @@ class Opro(Operator):
         """
         request = self._request(scene, rng)
         draws = scene.settings.oversampling if scene.continuing and request.grammar else 1
-        first = (scene.trajectory.steps + 1) * scene.settings.most(scene.task.space.predictable) * draws
-        heard = await scene.ask(request, range(first, first + count * draws))
+        heard = await scene.ask(request, range(scene.first_sample, scene.first_sample + count * draws))
         made = [proposal for each in heard for proposal in self._proposals(scene, each)]
         return [with_examples(scene.task, scene.trajectory, each) for each in made]
 

@@ -124,3 +124,32 @@ def test_in_a_pareto_search_what_no_other_dominates_is_worth_as_much_as_a_better
     assert bandit.arms["a"].gained == bandit.arms["b"].gained == 1
     bandit.tell([costly("a", 0.88, 60), costly("b", 0.5, 0.5)])
     assert bandit.arms["a"].gained < bandit.arms["b"].gained
+
+
+def scored(source: str, score: float, examples: int = 24) -> Trial:
+    found = trial(source, score, answers=examples)
+    error = (score * (1 - score) / examples) ** 0.5
+    return replace(found, evaluation=replace(found.evaluation, stderr=error, n=examples))
+
+
+def test_a_gain_that_may_be_luck_does_not_decide_who_proposes() -> None:
+    lucky, real = (Bandit(NAMES, "maximize", paid=True) for _ in range(2))
+    for bandit, score in ((lucky, 4 / 24), (real, 18 / 24)):
+        bandit.tell([scored("start", 3 / 24)])
+        bandit.tell([scored("a", score), *(scored(name, 0) for name in "bcd")])
+    assert lucky.arms["a"].gained < 0.4
+    assert lucky.shares(NAMES)["a"] < 0.45, "4 right answers of 24 after 3"
+    assert real.arms["a"].gained > 0.99
+    assert real.shares(NAMES)["a"] > 0.55
+
+
+def test_the_same_gain_counts_for_more_over_more_examples() -> None:
+    gained = []
+    for examples in (24, 200, 1000):
+        bandit = Bandit(("a",), "maximize", paid=True)
+        bandit.tell([scored("start", 0.5, examples)])
+        bandit.tell([scored("a", 0.55, examples)])
+        gained.append(bandit.arms["a"].gained)
+    assert gained == sorted(gained)
+    assert gained[0] < 0.3
+    assert gained[2] > 0.9

@@ -36,7 +36,14 @@ def scorer() -> ScriptedBackend:
     return ScriptedBackend("scorer", [Line.model_validate(each) for each in [*right, {"match": ".", "text": "banana"}]])
 
 
-def search(optimizer: Asked, tmp_path: Path, operators: str, steps: int = 1, **settings: Any) -> op.Result:
+def search(
+    optimizer: Asked,
+    tmp_path: Path,
+    operators: str,
+    steps: int = 1,
+    scored_by: ScriptedBackend | None = None,
+    **settings: Any,
+) -> op.Result:
     task = op.PromptTask(
         "opposites",
         op.Splits(EXAMPLES, (), ()),
@@ -47,7 +54,13 @@ def search(optimizer: Asked, tmp_path: Path, operators: str, steps: int = 1, **s
     algorithm = op.Opro(operators=operators, proposals=2, **settings)
     scoring = op.Scoring(racing=None, cache=False)
     return op.optimize(
-        task, optimizer=optimizer, scorer=scorer(), algorithm=algorithm, steps=steps, run_dir=tmp_path, scoring=scoring
+        task,
+        optimizer=optimizer,
+        scorer=scored_by or scorer(),
+        algorithm=algorithm,
+        steps=steps,
+        run_dir=tmp_path,
+        scoring=scoring,
     )
 
 
@@ -84,6 +97,16 @@ def test_shortening_and_paraphrasing_vary_what_got_something_right(tmp_path: Pat
         optimizer = Asked({".": "<INS>Opposite.</INS>"})
         search(optimizer, tmp_path / operator, operator)
         assert all(GOOD in prompt and "Answer." not in prompt for prompt in optimizer.prompts)
+
+
+def test_what_may_be_right_by_luck_is_not_varied_while_there_is_something_else_to_do(tmp_path: Path) -> None:
+    always_cold = ScriptedBackend("scorer", [Line.model_validate({"match": ".", "text": "cold"})])
+    optimizer = Asked({"Look at these": "<INS>Name the opposite.</INS>", ".": "<INS>Reply.</INS>"})
+    result = search(optimizer, tmp_path, "paraphrase,shorten,induce", scored_by=always_cold)
+    assert [trial.score for trial in result.trajectory.trials if trial.step == 0] == [pytest.approx(1 / 6)] * 2
+    assert {trial.proposal.source for trial in result.trajectory.trials if trial.step} == {"induce"}
+    alone = search(optimizer, tmp_path / "alone", "paraphrase", scored_by=always_cold)
+    assert {trial.proposal.source for trial in alone.trajectory.trials if trial.step} == {"paraphrase"}
 
 
 def test_crossover_needs_two_parents_and_shows_them(tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-import optiprompt as op
 from optiprompt.errors import UsageError
-from optiprompt.loop import Search
-from optiprompt.racing import Racing, blocks, chances, fitted, hopeless
+from optiprompt.racing import Racing, blocks, chances, hopeless
 
 TOTAL = 100
 
@@ -96,27 +94,3 @@ def test_the_true_best_survives_and_calls_are_saved() -> None:
         survived += scores.max() <= right[8:].mean(1).max() or any(scores[each] == scores.max() for each in alive)
     assert survived >= 0.95 * races
     assert calls < 0.5 * races * 8 * TOTAL
-
-
-def test_where_calls_are_few_the_default_race_looks_at_more_candidates_less_closely() -> None:
-    sparing = fitted(Racing(), calls=9, total=24)
-    assert blocks(24, sparing) == [4, 8, 16, 24]
-    rng = np.random.default_rng(3)
-    racers = [bits(rng, share, 8) for share in (0.5, 0.0, 0.6, 0.1, 0.7)]
-    assert sum(hopeless(racers, [], 24, sparing)) >= 2, "at most half of them go on"
-    assert fitted(Racing(), calls=12, total=24) == Racing(), "there is enough"
-    assert fitted(Racing(first_block=6), calls=1, total=24) == Racing(first_block=6), "what the user sets is kept"
-    assert fitted(Racing(), calls=30, total=250).first_block == 12
-
-
-def test_a_search_with_few_calls_races_sparingly() -> None:
-    examples = tuple(op.Example(str(n), f"{n} + 1", str(n + 1)) for n in range(24))
-    task = op.PromptTask("sums", op.Splits(examples), op.graders.number())
-
-    def racing(**limits: int) -> Racing | None:
-        return Search(task, op.Opro(), op.Budget(**limits)).racing
-
-    assert racing(steps=4) == Racing()
-    assert racing(scorer_calls=1000, steps=4) == Racing()
-    assert racing(scorer_calls=300, steps=4) != Racing()
-    assert racing(calls=300, optimizer_calls=10) == Racing()
