@@ -49,7 +49,10 @@ _REMARK = (
 _PREFIX = re.compile(
     r"(?:(?:sure(?: thing)?|certainly|of course|absolutely|ok|okay)[,.!] +(?=\w+ \w)|"
     r"(?:the|your|my|this) (?:task|goal|objective|job|aim) (?:here )?(?:is|was) to |"
-    r"I(?: would|['’]d)? (?:want|like|need|ask) you to |you (?:should|must|need to|have to|are asked to) )"
+    r"I(?: would|['’]d)? (?:want|like|need|ask) you to |you (?:should|must|need to|have to|are asked to) |"
+    # What the model was asked for, said again: "Generate an instruction for a language model to translate ..."
+    r"(?:generate|write|create|provide|formulate) an? (?:[\w-]{1,20} ){0,2}(?:instruction|prompt) "
+    r"(?:for an? (?:language )?model )?(?:to|that (?:asks|tells) (?:it|the (?:language )?model) to) )"
     r"(?!be |have )",
     re.IGNORECASE,
 )
@@ -122,6 +125,14 @@ _DANGLING = re.compile(
     re.IGNORECASE,
 )
 _MUTILATED = re.compile(r"\b(?:the|an?|and|or|that|its|your)$", re.IGNORECASE)
+# Of the instruction itself, and not of the task: "The instruction should be specific.", "Combine these instructions."
+ITSELF = re.compile(
+    r"\W{0,3}(?:(?:the|this|your|an?)(?: [\w-]{1,20}){0,3} instruction (?:should|must|needs|has|lacks|could|is|was)\b"
+    r"|(?:create|write|generate|provide|formulate) (?:an?|the|one|your)\b[^.!?\n]{0,80}\binstruction\b"
+    r"|(?:combine|merge|join)\b[^.!?\n]{0,80}\b(?:these|both|two|the original|the given) (?:\w{1,20} )?instructions\b"
+    r"|(?:rewrite|rephrase|paraphrase|improve|shorten) (?:the|this|these|your)(?: \w{1,20})? instructions?\b)",
+    re.IGNORECASE,
+)
 # The beginning of a sentence that goes on.
 PART = re.compile(r"[ \t]{0,9}\w{1,30}(?: [^\n]{0,400})?[^\n.!?:\"]")
 PLACEHOLDER = re.compile(

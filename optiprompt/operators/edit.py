@@ -30,7 +30,7 @@ SENTENCES = (
 class Edit(Operator):
     """Takes a sentence out of one of the best candidates, or adds one on the form of the answer or on care.
 
-    While nothing is right, what the model wrote may lack no more than the form, and is edited too.
+    While nothing is right, what was induced from the examples may lack no more than the form, and is given it.
     """
 
     name = "edit"
@@ -53,17 +53,19 @@ class Edit(Operator):
 
 
 def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
-    """Unseen texts; without a parent that has something right, of all that a model wrote."""
-    written = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
-    written = [bare(scene.task.space, trial) for trial in written if trial.text and trial.proposal.source != "start"]
-    parents = [(each, as_prompt(each.candidate.value)) for each in scene.parents(PARENTS) or written if each.candidate]
+    """Unseen texts; without a parent that has something right, no more than the form for what was induced."""
+    tried = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
+    induced = [bare(scene.task.space, trial) for trial in tried if trial.text and trial.proposal.source == "induce"]
+    good = scene.parents(PARENTS)
+    parents = [(each, as_prompt(each.candidate.value)) for each in good or induced if each.candidate]
     sentence = wanted(scene).sentence
     lacking = [
         replace(prompt, instruction=with_sentence(prompt.instruction, sentence))
         for parent, prompt in parents
         if sentence and prompt.instruction and not says_form(parent.text)
     ]
-    others = [replace(prompt, instruction=text) for _, prompt in parents for text in _varied(prompt.instruction)]
+    varied = parents if good else []
+    others = [replace(prompt, instruction=text) for _, prompt in varied for text in _varied(prompt.instruction)]
     rng.shuffle(others)
     seen = set[str]()
     for prompt in [*lacking, *others]:

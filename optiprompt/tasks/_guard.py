@@ -1,4 +1,7 @@
-"""The guard against instructions that copy training examples: a good training score that holds nowhere else."""
+"""The guard against instructions that copy training examples: a good training score that holds nowhere else.
+
+And against such that speak of instructions and not of the task: small models say again what they were asked for.
+"""
 
 import re
 import unicodedata
@@ -7,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from optiprompt.data.examples import Example
+from optiprompt.wording import ITSELF
 
 LONG_WORDS = 8  # so many words in a row, or so many characters, are a copy wherever they stand
 LONG_CHARS = 40
@@ -51,7 +55,9 @@ class Guard:
         self._known = frozenset(map(_words, labels))
 
     def objection(self, text: str) -> str:
-        """What the text copies, in words for the optimizer; empty where it copies nothing."""
+        """What the text copies, or else is wrong with it, in words for the optimizer; empty for nothing."""
+        if ITSELF.match(text) and not self._instructs:
+            return "speaks of the instruction and not of the task: say what is to be done with the input"
         words = _words(text)
         found = self._run(words) or self._pair(words) or self._list(words)
         return f'copies a training example ("{" ".join(found)}"): describe the task in general words' if found else ""
@@ -83,6 +89,12 @@ class Guard:
         pieces = [words[place : place + size] for place in range(len(words)) for size in range(1, TARGET_WORDS)]
         found = list(dict.fromkeys(piece for piece in pieces if piece in self._short))
         return sum(found, ()) if len(found) >= LISTED else ()
+
+    @cached_property
+    def _instructs(self) -> bool:
+        """The task is about instructions itself."""
+        texts = (text for each in self._examples for text in (each.input, *_targets(each)))
+        return any("instruction" in text.casefold() for text in texts)
 
     @cached_property
     def _labels(self) -> frozenset[Words]:

@@ -59,6 +59,8 @@ def test_there_are_enough_real_replies() -> None:
         f'Based on the pairs, the instruction was probably "{WRITE}" It fits all five.',
         "Your friend was asked to write the plural of the noun.",
         "I want you to write the plural of the noun.",
+        "Write an instruction to write the plural of the noun.",
+        "<INS>Generate a short instruction for a language model to write the plural of the noun.</INS>",
         "to write the plural of the noun.",
         f"{WRITE} This instruction is concise and clear.",
         f"{WRITE} For example, Input: cup Output: cups",

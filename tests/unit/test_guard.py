@@ -200,3 +200,32 @@ def test_the_labels_of_a_task_may_be_named() -> None:
     assert Guard(different, ["bug", "billing", "other"]).objection(text) == ""
     task = op.PromptTask("tickets", op.Splits(tuple(different)), op.graders.choice(["bug", "billing", "other"]))
     assert task.objection(task.space.candidate(text)) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The instruction should specify that the language model should provide a detailed explanation.",
+        "Write a concise, effective, and generally applicable instruction that differs from the others.",
+        "Combine the best elements of these instructions for clarity and efficiency.",
+        "Rephrase the given instruction in clear words.",
+    ],
+)
+def test_what_speaks_of_the_instruction_and_not_of_the_task_is_refused(text: str) -> None:
+    assert "speaks of the instruction" in guard([("warm", "cold"), ("near", "far")]).objection(text)
+    about = [("Instruction: sit down.", "Please sit down."), ("Instruction: stand up.", "Please stand up.")]
+    assert not guard(about).objection(text), "here it is the task"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Follow the instructions in the input.",
+        "Provide step-by-step instructions for the solution, then the answer.",
+        "Write the opposite of the word, following the given instructions.",
+        "The input is an instruction. Do the opposite.",
+        "Combine the two sentences into one.",
+    ],
+)
+def test_instructions_may_be_mentioned(text: str) -> None:
+    assert not guard([("warm", "cold"), ("near", "far")]).objection(text)
