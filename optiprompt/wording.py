@@ -125,14 +125,6 @@ _DANGLING = re.compile(
     re.IGNORECASE,
 )
 _MUTILATED = re.compile(r"\b(?:the|an?|and|or|that|its|your)$", re.IGNORECASE)
-# Of the instruction itself, and not of the task: "The instruction should be specific.", "Combine these instructions."
-ITSELF = re.compile(
-    r"\W{0,3}(?:(?:the|this|your|an?)(?: [\w-]{1,20}){0,3} instruction (?:should|must|needs|has|lacks|could|is|was)\b"
-    r"|(?:create|write|generate|provide|formulate) (?:an?|the|one|your)\b[^.!?\n]{0,80}\binstruction\b"
-    r"|(?:combine|merge|join)\b[^.!?\n]{0,80}\b(?:these|both|two|the original|the given) (?:\w{1,20} )?instructions\b"
-    r"|(?:rewrite|rephrase|paraphrase|improve|shorten) (?:the|this|these|your)(?: \w{1,20})? instructions?\b)",
-    re.IGNORECASE,
-)
 # The beginning of a sentence that goes on.
 PART = re.compile(r"[ \t]{0,9}\w{1,30}(?: [^\n]{0,400})?[^\n.!?:\"]")
 PLACEHOLDER = re.compile(

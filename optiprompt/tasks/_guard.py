@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from optiprompt.data.examples import Example
-from optiprompt.wording import ITSELF
 
 LONG_WORDS = 8  # so many words in a row, or so many characters, are a copy wherever they stand
 LONG_CHARS = 40
@@ -32,6 +31,15 @@ second sentence sentences single singular solution solve step steps task text th
 which with word words write wrong yes you your
 """
 USUAL = frozenset(_USUAL.split())
+
+# Of the instruction itself, and not of the task: "The instruction should be specific.", "Combine these instructions."
+_ITSELF = re.compile(
+    r"\W{0,3}(?:(?:the|this|your|an?)(?: [\w-]{1,20}){0,3} instruction (?:should|must|needs|has|lacks|could|is|was)\b"
+    r"|(?:create|write|generate|provide|formulate) (?:an?|the|one|your)\b[^.!?\n]{0,80}\binstruction\b"
+    r"|(?:combine|merge|join)\b[^.!?\n]{0,80}\b(?:these|both|two|the original|the given) (?:\w{1,20} )?instructions\b"
+    r"|(?:rewrite|rephrase|paraphrase|improve|shorten) (?:the|this|these|your)(?: \w{1,20})? instructions?\b)",
+    re.IGNORECASE,
+)
 
 Words = tuple[str, ...]
 
@@ -56,7 +64,7 @@ class Guard:
 
     def objection(self, text: str) -> str:
         """What the text copies, or else is wrong with it, in words for the optimizer; empty for nothing."""
-        if ITSELF.match(text) and not self._instructs:
+        if _ITSELF.match(text) and not self._instructs:
             return "speaks of the instruction and not of the task: say what is to be done with the input"
         words = _words(text)
         found = self._run(words) or self._pair(words) or self._list(words)
