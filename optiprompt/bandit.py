@@ -21,6 +21,7 @@ PRIOR = 2.0  # proposals of average worth that each operator starts with
 LEAST_WORTH = 0.25  # of these: where nothing was found yet a lucky small gain is not to rule
 SHARPNESS = 2.0  # shares follow the worth to this power
 UNEVALUATED = 0.2  # evaluations that a proposal costs which is not evaluated: a place in its step
+WASTED = 0.5  # of the usual price: what a reply costs that brings nothing to score, for it took a place and a call
 
 
 @dataclass
@@ -66,7 +67,7 @@ class Bandit:
 
     def tell(self, trials: Iterable[Trial]) -> None:
         """Learn what became of a step's proposals."""
-        trials, heard = list(trials), set[tuple[str, int]]()
+        trials, heard, price = list(trials), set[tuple[str, int]](), self._price()
         for arm in self.arms.values():
             arm.gained *= FORGETTING
             arm.spent *= FORGETTING
@@ -81,7 +82,7 @@ class Bandit:
                 # One without a reply is a call that failed, or may have asked the scorer, for examples to show.
                 usage = trial.proposal.usage
                 alone = max(trial.proposal.failed, usage.calls + usage.cached)
-                mine.spent += self._cost(trial, asked if reply else alone)
+                mine.spent += self._cost(trial, asked if reply else alone, price)
             if reply:
                 heard.add(reply)
         # Only now: what a step's proposals are worth does not depend on their order.
@@ -112,18 +113,24 @@ class Bandit:
         share = above / len(self.points)
         return 0.5 if share <= 0.1 else 0.25 if share <= 0.25 else 0.1 if share <= 0.5 else 0.0
 
-    def _cost(self, trial: Trial, asked: int) -> float:
+    def _cost(self, trial: Trial, asked: int, price: float) -> float:
         evaluated = not trial.duplicate and trial.evaluation.status != "invalid"
-        if self.paid:
-            return float(asked + (len(trial.evaluation.outcomes) if evaluated else 0))
-        return 1.0 if evaluated else UNEVALUATED
+        if not self.paid:
+            return 1.0 if evaluated else UNEVALUATED
+        if evaluated:
+            return float(asked + len(trial.evaluation.outcomes))
+        return max(asked, WASTED * price) if asked else 0.0
+
+    def _price(self) -> float:
+        """What a proposal costs on average."""
+        proposals = sum(arm.proposals for arm in self.arms.values())
+        return sum(arm.spent for arm in self.arms.values()) / proposals if proposals else 0.0
 
     def shares(self, ready: Sequence[str]) -> dict[str, float]:
         """The share of the next proposals that each of the operators that can work gets; they add up to 1."""
         spent = sum(arm.spent for arm in self.arms.values())
         usual = sum(arm.gained for arm in self.arms.values()) / spent if spent else 1.0
-        proposals = sum(arm.proposals for arm in self.arms.values())
-        price = spent / proposals if proposals else 1.0
+        price = self._price() if spent else 1.0
         if self.paid and price:
             usual = max(usual, LEAST_WORTH / price)
         worth = {

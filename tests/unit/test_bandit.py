@@ -153,3 +153,13 @@ def test_the_same_gain_counts_for_more_over_more_examples() -> None:
     assert gained == sorted(gained)
     assert gained[0] < 0.3
     assert gained[2] > 0.9
+
+
+def test_replies_that_bring_nothing_to_score_are_not_cheap() -> None:
+    bandit = Bandit(NAMES, "maximize", paid=True)
+    bandit.tell([scored("start", 0.5)])
+    for step in range(5):
+        others = [replace(scored(name, 0.1), proposal=Proposal("", name, (name, step))) for name in "bcd"]
+        bandit.tell([trial("a", None, place=step), *others])
+    assert bandit.shares(NAMES)["a"] < 0.5
+    assert bandit.arms["a"].spent > 0.3 * bandit.arms["b"].spent
