@@ -12,6 +12,7 @@ from optiprompt.backends.base import Message, Reply, Request
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.errors import UsageError
 from optiprompt.events import Stepped
+from optiprompt.operators._form import FORMS
 from optiprompt.spaces.prompt import as_prompt
 from optiprompt.store import read_events
 
@@ -74,15 +75,16 @@ def test_instruction_and_examples_are_found_together_and_the_scorer_gets_them(tm
     assert result.best is not None
     assert result.best.score == 1.0
     best = as_prompt(task.space.parse(result.best.text))
-    assert best.instruction == "Double it."
+    # The student heeds no form: with and without that sentence all is right.
+    assert best.instruction in ("Double it.", f"Double it. {FORMS[0]}")
     assert 2 <= len(best.shots) <= 4
     turns = [
         turn
         for shot in best.shots
-        for turn in (Message("user", f"Double it.\n{shot.input}"), Message("assistant", shot.output))
+        for turn in (Message("user", f"{best.instruction}\n{shot.input}"), Message("assistant", shot.output))
     ]
     for example in task.examples:
-        assert (*turns, Message("user", f"Double it.\n{example.input}")) in scorer.asked
+        assert (*turns, Message("user", f"{best.instruction}\n{example.input}")) in scorer.asked
 
 
 def test_examples_are_labelled_ones_and_the_scorers_own_right_replies_which_are_paid_for_once(tmp_path: Path) -> None:
