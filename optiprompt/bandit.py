@@ -30,11 +30,13 @@ class Arm:
 
     Attributes:
         proposals: how many, all steps alike.
-        gained: their worth, 0 to 1 each, the latest steps' counting most.
+        recent: how many, the latest steps' counting most.
+        gained: their worth, 0 to 1 each, likewise.
         spent: what they took, in calls or evaluations, likewise.
     """
 
     proposals: int = 0
+    recent: float = 0.0
     gained: float = 0.0
     spent: float = 0.0
 
@@ -69,6 +71,7 @@ class Bandit:
         """Learn what became of a step's proposals."""
         trials, heard, price = list(trials), set[tuple[str, int]](), self._price()
         for arm in self.arms.values():
+            arm.recent *= FORGETTING
             arm.gained *= FORGETTING
             arm.spent *= FORGETTING
         for trial in trials:
@@ -76,6 +79,7 @@ class Bandit:
             if trial.proposal.source in self.arms:
                 mine = self.arms[trial.proposal.source]
                 mine.proposals += 1
+                mine.recent += 1
                 mine.gained += self._worth(trial)
                 # A reply may hold several proposals.
                 asked = int(bool(reply) and reply not in heard)
@@ -99,7 +103,7 @@ class Bandit:
     def _worth(self, trial: Trial) -> float:
         """1 for a new best, less for a place among the best tenth, quarter, half; nothing for all else.
 
-        Means over examples are unsure: such a new best is worth as much as it is sure to be better.
+        Means over graded examples are unsure: such a new best is worth as much as it is sure to be better.
         """
         if trial.duplicate or not trial.ok:
             return 0.0
@@ -122,9 +126,9 @@ class Bandit:
         return max(asked, WASTED * price) if asked else 0.0
 
     def _price(self) -> float:
-        """What a proposal costs on average."""
-        proposals = sum(arm.proposals for arm in self.arms.values())
-        return sum(arm.spent for arm in self.arms.values()) / proposals if proposals else 0.0
+        """What a proposal costs lately, on average."""
+        recent = sum(arm.recent for arm in self.arms.values())
+        return sum(arm.spent for arm in self.arms.values()) / recent if recent else 0.0
 
     def shares(self, ready: Sequence[str]) -> dict[str, float]:
         """The share of the next proposals that each of the operators that can work gets; they add up to 1."""
@@ -174,7 +178,10 @@ class Bandit:
 
 
 def _error(*trials: Trial) -> float | None:
-    """The standard error of a difference of means over examples, each at least an example's; None for other scores."""
+    """The standard error of the difference of two means over graded examples; None where one is another score.
+
+    Each is at least one example wide: answers that are all right or all wrong are not sure for that.
+    """
     found = [each.evaluation for each in trials]
-    errors = [max(each.stderr, 1 / each.n) for each in found if each.stderr is not None]
+    errors = [max(each.stderr, 1 / each.n) for each in found if each.stderr is not None and each.outcomes]
     return math.hypot(*errors) if len(errors) == len(trials) else None

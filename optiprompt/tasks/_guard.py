@@ -45,7 +45,7 @@ Words = tuple[str, ...]
 
 
 class Guard:
-    """Finds what an instruction copies from the training examples.
+    """Finds what an instruction copies from the training examples, and what is about instructions and not the task.
 
     A copy is: eight words in a row or forty characters of a question; a whole question of two words or more (of five or
     more also without its first or last); a whole answer of four words or more; a question of one word with its answer

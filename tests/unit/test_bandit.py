@@ -99,11 +99,7 @@ def test_a_reply_from_the_cache_weighs_like_a_paid_one_and_one_with_several_prop
     paid = trial("a", 0.5)
     cached.tell([replace(paid, proposal=replace(paid.proposal, usage=Usage(cached=1)))])
     assert cached.state(["a", "b"]) == alone.state(["a", "b"])
-    for usage in (
-        Usage(calls=3),
-        Usage(cached=3),
-        Usage(calls=1, cached=2),
-    ):  # of the scorer
+    for usage in (Usage(calls=3), Usage(cached=3), Usage(calls=1, cached=2)):  # of the scorer
         shown = Bandit(("a", "b"), "maximize", paid=True)
         shown.tell([replace(paid, proposal=replace(paid.proposal, reply=None, usage=usage))])
         assert shown.arms["a"].spent == 3 + len(paid.evaluation.outcomes)
@@ -163,3 +159,26 @@ def test_replies_that_bring_nothing_to_score_are_not_cheap() -> None:
         bandit.tell([trial("a", None, place=step), *others])
     assert bandit.shares(NAMES)["a"] < 0.5
     assert bandit.arms["a"].spent > 0.3 * bandit.arms["b"].spent
+
+
+def test_the_price_of_a_proposal_stays_what_it_is_however_long_the_run() -> None:
+    bandit = Bandit(("a", "b"), "maximize", paid=True)
+    bandit.tell([scored("start", 0.5)])
+    shares, spent = [], []
+    for step in range(60):
+        before = bandit.arms["a"].spent
+        bandit.tell([trial("a", None, place=step), replace(scored("b", 0.1), proposal=Proposal("", "b", ("b", step)))])
+        spent.append(bandit.arms["a"].spent - 0.9 * before)
+        shares.append(bandit.shares(["a", "b"])["a"])
+    # 25 calls for what is scored, and half of what both take on average for what is not: 8.3
+    assert spent[-1] == pytest.approx(25 / 3, abs=0.1)
+    assert shares[-1] == pytest.approx(shares[-20], abs=0.01)
+
+
+def test_a_measured_score_that_is_no_mean_of_graded_examples_is_taken_as_it_is() -> None:
+    """Such as a loss over five seeds, in its own unit."""
+    bandit = Bandit(("a", "b"), "minimize", paid=True)
+    losses = [trial("start", 0.004), trial("a", 0.003)]
+    for loss in losses:
+        bandit.tell([replace(loss, evaluation=replace(loss.evaluation, stderr=0.0001, n=5, outcomes=()))])
+    assert bandit.arms["a"].gained == 1

@@ -12,7 +12,6 @@ from optiprompt.backends.base import Message, Reply, Request
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.errors import UsageError
 from optiprompt.events import Stepped
-from optiprompt.operators._form import FORMS
 from optiprompt.spaces.prompt import as_prompt
 from optiprompt.store import read_events
 
@@ -20,7 +19,7 @@ EXAMPLES = tuple(op.Example(f"n{n}", f"number {n}", str(2 * n)) for n in range(1
 
 
 class Student(ScriptedBackend):
-    """Doubles numbers: those that end in 1 always, half of the others when told to, and all when also shown how."""
+    """Doubles numbers: those that end in 1 always, half of the others when told just that, all if shown too."""
 
     def __init__(self) -> None:
         super().__init__("student", [])
@@ -31,7 +30,7 @@ class Student(ScriptedBackend):
         self.asked.append(request.prompt)
         question = request.prompt[-1].content
         number = int(question.split()[-1])
-        told = "Double" in question
+        told = question.startswith(("Double it.\n", "Double this.\n"))
         knows = number % 10 == 1 or (told and (number % 2 == 0 or len(request.prompt) >= 5))
         return [Reply(f"{number} and {number} make {2 * number if knows else 0}")]
 
@@ -75,16 +74,15 @@ def test_instruction_and_examples_are_found_together_and_the_scorer_gets_them(tm
     assert result.best is not None
     assert result.best.score == 1.0
     best = as_prompt(task.space.parse(result.best.text))
-    # The student heeds no form: with and without that sentence all is right.
-    assert best.instruction in ("Double it.", f"Double it. {FORMS[0]}")
+    assert best.instruction == "Double it."
     assert 2 <= len(best.shots) <= 4
     turns = [
         turn
         for shot in best.shots
-        for turn in (Message("user", f"{best.instruction}\n{shot.input}"), Message("assistant", shot.output))
+        for turn in (Message("user", f"Double it.\n{shot.input}"), Message("assistant", shot.output))
     ]
     for example in task.examples:
-        assert (*turns, Message("user", f"{best.instruction}\n{example.input}")) in scorer.asked
+        assert (*turns, Message("user", f"Double it.\n{example.input}")) in scorer.asked
 
 
 def test_examples_are_labelled_ones_and_the_scorers_own_right_replies_which_are_paid_for_once(tmp_path: Path) -> None:
