@@ -70,6 +70,7 @@ class Bandit:
     def tell(self, trials: Iterable[Trial]) -> None:
         """Learn what became of a step's proposals."""
         trials, heard, price = list(trials), set[tuple[str, int]](), self._price()
+        fruitful = {trial.proposal.reply for trial in trials if _evaluated(trial)}
         for arm in self.arms.values():
             arm.recent *= FORGETTING
             arm.gained *= FORGETTING
@@ -86,7 +87,8 @@ class Bandit:
                 # One without a reply is a call that failed, or may have asked the scorer, for examples to show.
                 usage = trial.proposal.usage
                 alone = max(trial.proposal.failed, usage.calls + usage.cached)
-                mine.spent += self._cost(trial, asked if reply else alone, price)
+                least = 0.0 if reply and reply in fruitful else WASTED * price
+                mine.spent += self._cost(trial, asked if reply else alone, least)
             if reply:
                 heard.add(reply)
         # Only now: what a step's proposals are worth does not depend on their order.
@@ -117,13 +119,12 @@ class Bandit:
         share = above / len(self.points)
         return 0.5 if share <= 0.1 else 0.25 if share <= 0.25 else 0.1 if share <= 0.5 else 0.0
 
-    def _cost(self, trial: Trial, asked: int, price: float) -> float:
-        evaluated = not trial.duplicate and trial.evaluation.status != "invalid"
+    def _cost(self, trial: Trial, asked: int, least: float) -> float:
         if not self.paid:
-            return 1.0 if evaluated else UNEVALUATED
-        if evaluated:
+            return 1.0 if _evaluated(trial) else UNEVALUATED
+        if _evaluated(trial):
             return float(asked + len(trial.evaluation.outcomes))
-        return max(asked, WASTED * price) if asked else 0.0
+        return max(asked, least) if asked else 0.0
 
     def _price(self) -> float:
         """What a proposal costs lately, on average."""
@@ -175,6 +176,10 @@ class Bandit:
             }
             for name, arm in self.arms.items()
         }
+
+
+def _evaluated(trial: Trial) -> bool:
+    return not trial.duplicate and trial.evaluation.status != "invalid"
 
 
 def _error(*trials: Trial) -> float | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 
 from optiprompt import wording
+from optiprompt.composed import composed
 from optiprompt.parse import polished
 from optiprompt.spaces.text import OPENING
 
@@ -65,7 +66,9 @@ def _meant(piece: str, tag: str) -> list[str]:
     items = [item[1] for item in map(wording.ITEM.match, lines) if item]
     if len(items) == len(lines) > 1 and not _alike(items):
         return ["\n".join(lines)]  # the steps or rules of one
-    return [polished(wording.bare(piece))] if wording.plain(piece) else _settled(piece, tag)
+    if wording.plain(piece):
+        return [polished(wording.bare(piece))]
+    return [piece.strip()] if composed(piece) else _settled(piece, tag)
 
 
 def _settled(text: str, tag: str) -> list[str]:

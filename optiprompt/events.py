@@ -191,3 +191,11 @@ class Working:
     usd: float | None
     share: float
     type: Literal["working"] = "working"
+
+
+def penalty_of(task: Mapping[str, Any]) -> float:
+    """What a character of a candidate costs where candidates are ranked, by the recorded settings of the task.
+
+    The points for 100 characters of `PromptTask.worth`, as a share.
+    """
+    return float(task.get("length_penalty", 0)) / 10_000

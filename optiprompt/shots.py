@@ -5,7 +5,7 @@ answered them itself, rightly (bootstrapped: DSPy, Khattab et al. 2023, arXiv 23
 """
 
 import random
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,7 @@ def shots(
     rng: random.Random,
     own: Mapping[str, str] = NOTHING,
     taken: Container[str] = (),
+    refused: Callable[[Candidate[Any]], str] = lambda _: "",
 ) -> Candidate[Any] | None:
     """One of the best candidates with other examples: drawn anew, or one of its own swapped, added or dropped.
 
@@ -42,6 +43,7 @@ def shots(
         rng: takes all chance.
         own: right replies of the scorer, by the id of the example: see `bootstrap`.
         taken: keys of candidates that are not wanted either.
+        refused: what speaks against a candidate, `Task.objection`; empty for nothing.
 
     Returns:
         A candidate that was not tried before; None where nothing is scored or no other is found.
@@ -53,7 +55,7 @@ def shots(
         parent = ranked[min(int(rng.expovariate(1)), len(ranked) - 1)]
         prompt = as_prompt(parent.candidate.value if parent.candidate else parent.text)
         candidate = space.of(_varied(prompt, space.shots, pool, rng, own))
-        if trajectory.known(candidate.key) is None and candidate.key not in taken:
+        if trajectory.known(candidate.key) is None and candidate.key not in taken and not refused(candidate):
             return candidate
     return None
 

@@ -2,16 +2,16 @@
 
 import copy
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from optiprompt.errors import ParseError, RunError, UsageError
-from optiprompt.events import Evaluated, Selected, Started, Stepped
+from optiprompt.events import Evaluated, Selected, Started, Stepped, penalty_of
 from optiprompt.front import Tradeoff, merits
 from optiprompt.resources import runs_folder
 from optiprompt.spaces.base import Space
-from optiprompt.spaces.prompt import MOST_SHOTS, PARTS, Prompts, tagged
+from optiprompt.spaces.prompt import MOST_SHOTS, PARTS, Prompt, Prompts, tagged
 from optiprompt.spaces.text import Text
 from optiprompt.store import read_events
 from optiprompt.tasks.base import Task
@@ -40,8 +40,8 @@ def warm_start(task: T, *runs: str | Path, best: int = BEST) -> T:
 def with_texts(task: T, texts: Sequence[str]) -> T:
     """The task with these texts to start from, each once, after its own starting candidates.
 
-    Of prompts in sections only the instruction is taken where the task has no sections. Left out is also what the task
-    objects to, as it would where a model proposed it.
+    Of prompts in sections what the task has no place for is left out, and examples that it objects to. Left out is also
+    what the task objects to as a whole, as it would where a model proposed it.
     """
     if not texts:
         return task
@@ -52,33 +52,52 @@ def with_texts(task: T, texts: Sequence[str]) -> T:
     notes: list[str] = []
     for text in texts:
         try:
-            own = _bare(task.space, text)
-            candidate = task.space.candidate(own)
-            if problem := task.objection(candidate):
-                raise ParseError(problem)
+            own = _fitted(task, text)
         except ParseError as error:
             notes.append(f"not started from {' '.join(text.split())[:60]!r} of an earlier run: {error}")
             continue
-        if candidate.key not in known:
-            known.add(candidate.key)
+        key = task.space.candidate(own).key
+        if key not in known:
+            known.add(key)
             warm.append(own)
     warmed = copy.copy(task)
     warmed.warm, warmed.notes = (*task.warm, *warm), (*task.notes, *notes)
     return warmed
 
 
-def _bare(space: Space[Any], text: str) -> str:
-    """The text; of a prompt in sections, where this space has none, the instruction.
+def _fitted(task: Task, text: str) -> str:
+    """The text, or as much of a prompt in sections as the task takes.
 
     Raises:
-        ParseError: it has no instruction.
+        ParseError: it takes nothing of it; why.
     """
-    if not isinstance(space, Text) or not tagged(text):
-        return text
-    instruction = Prompts(space, PARTS, MOST_SHOTS).parse(text).instruction
-    if not instruction:
-        raise ParseError("it is a prompt in sections without an instruction")
-    return instruction
+    problem = "it is a prompt in sections without an instruction"
+    for own in _lessened(task.space, text):
+        try:
+            problem = task.objection(task.space.candidate(own))
+        except ParseError as error:
+            problem = str(error)
+        if not problem:
+            return own
+    raise ParseError(problem)
+
+
+def _lessened(space: Space[Any], text: str) -> Iterator[str]:
+    """The text; of a prompt in sections also what the space has a place for, and that without examples.
+
+    Raises:
+        ParseError: it is no prompt in sections, but looks like one.
+    """
+    if not isinstance(space, Text | Prompts) or not tagged(text):
+        yield text
+    elif isinstance(space, Prompts):
+        yield text
+        prompt = Prompts(space.texts, PARTS, MOST_SHOTS).parse(text)
+        system, form = (getattr(prompt, part) if part in space.parts else "" for part in ("system", "format"))
+        for shots in (prompt.shots[: space.shots], ()):
+            yield space.render(Prompt(prompt.instruction, system, form, shots))
+    elif instruction := Prompts(space, PARTS, MOST_SHOTS).parse(text).instruction:
+        yield instruction
 
 
 def best_texts(run: str | Path, best: int = BEST) -> list[str]:
@@ -98,7 +117,8 @@ def best_texts(run: str | Path, best: int = BEST) -> list[str]:
     scored = [event for event in events if isinstance(event, Evaluated) and event.evaluation.status == "ok"]
     if not scored:
         raise RunError(f"nothing in {folder} has a score yet: start from another run")
-    scored.sort(key=lambda event: event.evaluation.score or 0.0, reverse=task.get("direction") != "minimize")
+    sign, penalty = -1 if task.get("direction") == "minimize" else 1, penalty_of(task)
+    scored.sort(key=lambda event: sign * (event.evaluation.score or 0.0) - penalty * len(event.text), reverse=True)
     if task.get("pareto"):
         tradeoff = Tradeoff(task["direction"], task["pareto"])
         keys = merits([tradeoff.point(event) for event in scored])

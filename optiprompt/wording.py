@@ -46,14 +46,16 @@ _REMARK = (
     r"|in (?:this|the)(?: first| second| third)? (?:version|variant|case|instruction|example)\b|is there anything\b"
     r"|(?:for (?:example|instance)|e\.g\.)[^.\n]{0,200}?(?:\b(?:in|out)put\b|:)"
 )
+# An image prompt or an assembly instruction is what the task is about.
+_PRAISE = r"(?:(?:clear|concise|short|simple|specific|detailed|general|good|better|new|single|brief),? (?:and )?){0,3}"
 _PREFIX = re.compile(
     r"(?:(?:sure(?: thing)?|certainly|of course|absolutely|ok|okay)[,.!] +(?=\w+ \w)|"
     r"(?:the|your|my|this) (?:task|goal|objective|job|aim) (?:here )?(?:is|was) to |"
     r"I(?: would|['’]d)? (?:want|like|need|ask) you to |you (?:should|must|need to|have to|are asked to) |"
     # What the model was asked for, said again: "Generate an instruction for a language model to translate ..."
-    r"(?:generate|write|create|provide|formulate) an? (?:[\w-]{1,20} ){0,2}(?:instruction|prompt) "
+    rf"(?:generate|write|create|provide|formulate) an? {_PRAISE}(?:instruction|prompt) "
     r"(?:for an? (?:language )?model )?(?:to|that (?:asks|tells) (?:it|the (?:language )?model) to) )"
-    r"(?!be |have )",
+    r"(?!be |have |not |never )",
     re.IGNORECASE,
 )
 _OWN = rf"[^.!?\n]{{0,200}}\b(?:{_THING}|versions?)\b"
@@ -78,7 +80,7 @@ _TALK = (
     r"(?=[^.!?\n]{0,200}\b(?:is|was|are|were|has|have|had|does|did|seems?|appears?|leads?|fails?|asks?|goes|went|"
     r"doesn't|didn't|isn't|wasn't)\b)(?![^.!?\n]{0,200}\b(?:should|must|shall)\b)"
 )
-_ABOUT = re.compile(
+ABOUT = re.compile(
     r"\b(?:original|current|old|previous|explanation|reason|cause|why|note|examples?|inputs?|analysis|failures?|problems?|"
     r"feedback|mistakes?|score|rationale|summary|pairs?|ground truth|context|question|code)\b|"
     r"^(?:outputs?|answer|result|[abq])$",
@@ -110,12 +112,12 @@ DATA = re.compile(r"[^.:]{1,40} ?(?::|->|→|=>?) ?\S{1,30}\W*")
 # Parts of a structured prompt.
 SECTION = re.compile(r"<(system|instruction|format)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 # What is said to the one who asked, behind the first sentence.
-_CHATTER = re.compile(
+CHATTER = re.compile(
     rf"[.!?\"”'] +(?:[^.!?\n]{{0,200}}\b(?:{_THING}|versions?|variants?|paraphrases?)\b|(?:please )?let me know\b|"
     r"i hope\b|feel free\b|is there anything\b|by (?:combining|making|providing|adding|including) th)",
     re.IGNORECASE,
 )
-_NAMED = re.compile(
+NAMED = re.compile(
     rf"\b(?:{_THING}|versions?|variants?|variations?|paraphrases?|proposals?|alternatives?|suggestions?)(?: \w)?$|"
     r"^(?:paraphrased?|rewritten|shortened|combined|mended|improved|revised|updated)$",
     re.IGNORECASE,
@@ -134,6 +136,7 @@ PLACEHOLDER = re.compile(
 )
 KEY = re.compile(r'"[\w -]{0,30}(?:instruction|prompt)[\w -]{0,30}"\s{0,20}:\s{0,20}(?=["\[])', re.IGNORECASE)
 FENCE = re.compile(r"```[ \t]*([\w+-]*)")
+_BLOCK = re.compile(r"^\s*```", re.MULTILINE)
 INLINE = re.compile(r"(?<=[.!?]) (?=\d{1,2}[.)] [A-Z])")  # the next item of a list in one line
 ITEM = re.compile(r"\s*(?:\(?\d{1,2}[.):]|[-*•+–]|\(?[a-hA-H][.)])\s+(\S.*)", re.DOTALL)
 TITLE = re.compile(r"\*\*[^*\n]{1,60}(?::\*\*|\*\*:)\s*")
@@ -160,7 +163,7 @@ def name(line: str) -> tuple[str, str] | None:
     label = here or _LABEL.match(line)
     if not label or STEPS.search(label[1]):
         return None
-    if _ABOUT.search(label[1]) and not (here and NAMES.search(label[1])):
+    if ABOUT.search(label[1]) and not (here and NAMES.search(label[1])):
         return "", label[2]
     return (label[1], label[2]) if here or NAMES.search(label[1]) else None
 
@@ -180,7 +183,7 @@ def plain(text: str) -> bool:
         return False
     if TALKS.match(text) and not _SAYS.match(text):
         return False
-    if REMARKS.match(text) or FENCE.search(text) or KEY.search(text) or _CHATTER.search(text):
+    if REMARKS.match(text) or _BLOCK.search(text) or KEY.search(text) or CHATTER.search(text):
         return False
     return not any(_marked(line) for line in text.splitlines()) and not any(map(_paired, text.splitlines()))
 
@@ -194,8 +197,8 @@ def _marked(line: str) -> bool:
         return False
     words = label[1].split()
     # "Output: a number" is for the one who answers, "Output: 7" an example.
-    about = bool(_ABOUT.search(label[1])) and not (words[0].lower() in ("output", "answer") and length(label[2]) > 2)
-    return (len(words) < 3 and about) or (len(words) < 5 and bool(_NAMED.search(label[1])))
+    about = bool(ABOUT.search(label[1])) and not (words[0].lower() in ("output", "answer") and length(label[2]) > 2)
+    return (len(words) < 3 and about) or (len(words) < 5 and bool(NAMED.search(label[1])))
 
 
 def _paired(line: str) -> bool:
@@ -238,7 +241,7 @@ def length(text: str) -> int:
     return max(words, len(text) // 2) if _WIDE.search(text) else words
 
 
-def _leads(text: str) -> bool:
+def leads(text: str) -> bool:
     """Whether it only announces what follows; "Write an antonym of the following word:" does not."""
     return text.endswith(":") and (
         length(text) < _LEAD_WORDS
@@ -249,7 +252,7 @@ def _leads(text: str) -> bool:
 
 def usable(text: str) -> bool:
     """Whether it can be an instruction: not too long, no answer, no program, no talk about the task."""
-    if not 2 <= len(text) <= LONGEST or length(text) < 2 or _leads(text) or PLACEHOLDER.fullmatch(text):
+    if not 2 <= len(text) <= LONGEST or length(text) < 2 or leads(text) or PLACEHOLDER.fullmatch(text):
         return False
     if _MUTILATED.search(text[-40:]):
         return False

@@ -71,12 +71,13 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     for prompt in [*lacking, *others]:
         try:
             text = _shown(scene, prompt)
-            key = scene.task.space.candidate(text).key
+            candidate = scene.task.space.candidate(text)
         except ParseError:
             continue
-        if key not in seen and scene.trajectory.known(key) is None:
-            seen.add(key)
-            yield text
+        if candidate.key in seen or scene.trajectory.known(candidate.key) or scene.task.objection(candidate):
+            continue
+        seen.add(candidate.key)
+        yield text
 
 
 def _shown(scene: Scene, prompt: Prompt) -> str:

@@ -53,7 +53,7 @@ class Shots(Operator):
         except Unheard as error:
             own, usage = {}, error.usage or usage
         for _ in range(count):
-            found = shots(scene.trajectory, space, pool, rng, own, taken)
+            found = shots(scene.trajectory, space, pool, rng, own, taken, task.objection)
             if found is None:
                 break
             taken.add(found.key)

@@ -7,7 +7,7 @@ from typing import Any
 
 from optiprompt.api import Result
 from optiprompt.errors import RunError
-from optiprompt.events import Ended, Evaluated, Event, HeldOut, Selected, Started, Stepped
+from optiprompt.events import Ended, Evaluated, Event, HeldOut, Selected, Started, Stepped, penalty_of
 from optiprompt.front import Front, Tradeoff, show_cost
 from optiprompt.resources import SWEEP
 from optiprompt.store import in_use, read_events
@@ -110,7 +110,7 @@ def _winner(events: Sequence[Event], task: Mapping[str, Any]) -> tuple[Evaluated
         front = Tradeoff(task["direction"], pareto).front(scored)
         scored = list(front.members) if front else []
     pick = max if task.get("direction") == "maximize" else min
-    penalty = float(task.get("length_penalty", 0)) / 10_000  # points for 100 characters, as in `PromptTask.worth`
+    penalty = penalty_of(task)
     return (pick(scored, key=lambda event: _score(event) - penalty * len(event.text)) if scored else None), split
 
 

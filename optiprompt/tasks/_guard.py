@@ -32,10 +32,17 @@ which with word words write wrong yes you your
 """
 USUAL = frozenset(_USUAL.split())
 
-# Of the instruction itself, and not of the task: "The instruction should be specific.", "Combine these instructions."
+# Of the instruction itself, and not of the task: "The instruction should be specific.", "Combine these instructions.".
+# An "assembly instruction" or a query "for the given instruction" is of the task.
+_PRAISED = (
+    r"(?:,? ?(?:and )?\b(?:new|better|improved|revised|combined|single|one|clear|clearer|concise|short|shorter|simple|"
+    r"specific|detailed|general|generic|generally|widely|applicable|effective|precise|accurate|similar|different|more|very)\b)"
+)
 _ITSELF = re.compile(
-    r"\W{0,3}(?:(?:the|this|your|an?)(?: [\w-]{1,20}){0,3} instruction (?:should|must|needs|has|lacks|could|is|was)\b"
-    r"|(?:create|write|generate|provide|formulate) (?:an?|the|one|your)\b[^.!?\n]{0,80}\binstruction\b"
+    r"\W{0,3}(?:(?:the|this|your|an?)(?: [\w-]{1,20}){0,3} instruction "
+    r"(?:should|must|needs|has|lacks|could|is|was)\b(?! to\b)"
+    rf"|(?:create|write|generate|provide|formulate) (?:an?|the|one|your){_PRAISED}{{0,5}} instructions?\b"
+    r"(?! (?:of|by)\b)"
     r"|(?:combine|merge|join)\b[^.!?\n]{0,80}\b(?:these|both|two|the original|the given) (?:\w{1,20} )?instructions\b"
     r"|(?:rewrite|rephrase|paraphrase|improve|shorten) (?:the|this|these|your)(?: \w{1,20})? instructions?\b)",
     re.IGNORECASE,
@@ -56,18 +63,31 @@ class Guard:
     Args:
         examples: those that the search sees.
         labels: answers that may be named, where the grader knows of such.
+        others: more examples of the task: how often an answer comes tells that it is a label.
+        starts: the user's own texts; what they say may be said.
     """
 
-    def __init__(self, examples: Sequence[Example], labels: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        labels: Sequence[str] = (),
+        others: Sequence[Example] = (),
+        starts: Sequence[str] = (),
+    ) -> None:
         self._examples = examples
+        self._all = (*examples, *others)
         self._known = frozenset(map(_words, labels))
+        self._said = [_words(text) for text in starts]
+        self._instructs = any(_ITSELF.match(text) for text in starts)
 
     def objection(self, text: str) -> str:
         """What the text copies, or else is wrong with it, in words for the optimizer; empty for nothing."""
-        if _ITSELF.match(text) and not self._instructs:
+        if _ITSELF.match(text) and not self._about_instructions:
             return "speaks of the instruction and not of the task: say what is to be done with the input"
         words = _words(text)
         found = self._run(words) or self._pair(words) or self._list(words)
+        if any(_within(found, said) for said in self._said):
+            return ""
         return f'copies a training example ("{" ".join(found)}"): describe the task in general words' if found else ""
 
     def _run(self, words: Words) -> Words:
@@ -99,16 +119,16 @@ class Guard:
         return sum(found, ()) if len(found) >= LISTED else ()
 
     @cached_property
-    def _instructs(self) -> bool:
+    def _about_instructions(self) -> bool:
         """The task is about instructions itself."""
         texts = (text for each in self._examples for text in (each.input, *_targets(each)))
-        return any("instruction" in text.casefold() for text in texts)
+        return self._instructs or any("instruction" in text.casefold() for text in texts)
 
     @cached_property
     def _labels(self) -> frozenset[Words]:
         """What the grader calls labels, and targets of many examples: all, where few examples differ in theirs."""
-        counts = Counter(target for example in self._examples for target in set(map(_words, _targets(example))))
-        few = len(counts) <= FEW * len(self._examples)
+        counts = Counter(target for example in self._all for target in set(map(_words, _targets(example))))
+        few = len(counts) <= FEW * len(self._all)
         return self._known | {target for target, count in counts.items() if few or count >= REPEATED}
 
     @cached_property
@@ -183,8 +203,20 @@ def _shingles(words: Words) -> Iterator[Words]:
                 break
 
 
+def _within(piece: Words, words: Words) -> bool:
+    return any(words[place : place + len(piece)] == piece for place in range(len(words) - len(piece) + 1))
+
+
 def _words(text: str) -> Words:
-    return tuple(re.findall(r"\w+", unicodedata.normalize("NFC", text).casefold().replace("'", "").replace("’", "")))
+    folded = unicodedata.normalize("NFC", text).casefold().replace("'", "").replace("’", "")
+    if folded.isascii():
+        return tuple(re.findall(r"\w+", folded))
+    # Vowel signs, as of Hindi, are no letters to `re`, and would cut words in pieces.
+    return tuple("".join(char if _of_word(char) else " " for char in folded).split())
+
+
+def _of_word(char: str) -> bool:
+    return char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M"
 
 
 def _targets(example: Example) -> Sequence[str]:

@@ -206,6 +206,7 @@ class MultiTask(Task):
             "by": self.by,
             "examples": self._counts,
             "tasks": [each.identity() for each in self.tasks],
+            **({"length_penalty": penalty} if (penalty := self.tasks[0].length_penalty) else {}),
         }
 
     def details(self) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class PromptTask(Task):
         self.guard = True
         self.length_penalty = 0.0
         self.pool: tuple[Example, ...] = ()
-        self._guard = Guard(self.examples, grader.labels)
+        self._guard = Guard(self.examples, grader.labels, (*self.dev, *self.test), start)
         self._likeliest: Likeliest | None = None
         self._start = tuple(start)
 

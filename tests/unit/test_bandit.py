@@ -182,3 +182,14 @@ def test_a_measured_score_that_is_no_mean_of_graded_examples_is_taken_as_it_is()
     for loss in losses:
         bandit.tell([replace(loss, evaluation=replace(loss.evaluation, stderr=0.0001, n=5, outcomes=()))])
     assert bandit.arms["a"].gained == 1
+
+
+def test_a_reply_that_also_brought_something_is_not_taken_for_a_wasted_one() -> None:
+    spent = []
+    for order in (1, -1):
+        bandit = Bandit(("a", "b"), "maximize", paid=True)
+        bandit.tell([scored("start", 0.5), scored("b", 0.4)])
+        both = [replace(scored("a", 0.3), proposal=Proposal(text, "a", ("reply", 0))) for text in ("old", "new")]
+        bandit.tell([replace(both[0], duplicate=True), both[1]][::order])
+        spent.append(bandit.arms["a"].spent)
+    assert spent == [25, 25], "a call and 24 examples, whichever came first"

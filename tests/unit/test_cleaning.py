@@ -230,6 +230,19 @@ def test_the_first_words_of_an_answer_may_be_about_the_task(sentence: str) -> No
         "The output is the plural of the input.",
         "Great answers are short. Write the plural.",
         "<system>You are a linguist.</system>\n<instruction>Write it.</instruction>\n<format>\n- one word\n</format>",
+        "Categorize the ticket into one of:\n\n- bug\n- billing\n- other\n\nReply with the category only.",
+        "Choose the sentiment:\n1) positive\n2) negative\n3) neutral",
+        "Extract:\n- name\n- date\n- amount\nas JSON",
+        "Write code in Python:\n- name the function solve\n- use no imports",
+        "Answer the question about the context:\n- copy the span\n- write nothing else",
+        'Classify the review.\n\nOutput: exactly one word, "positive" or "negative".',
+        "Read the question and choose.\n\nAnswer: the letter of the right option, nothing else.",
+        "**Task:** Translate the sentence.\n\n**Input:** an English sentence.\n\n**Output:** the German sentence only.",
+        "# Task\nClassify the sentiment.\n# Output\nOne word: positive or negative.",
+        "Answer the question.\nNote: copy the span exactly.",
+        "Write a Python function that solves it. Return only the code in a ```python block.",
+        "You must not explain. Write the plural.",
+        "Write an image prompt to depict the given scene.",
     ],
 )
 def test_what_stands_between_tags_is_meant_as_it_is(text: str) -> None:
@@ -248,6 +261,13 @@ def test_what_stands_between_tags_is_meant_as_it_is(text: str) -> None:
         ("Write the plural. This instruction is clearer.", ["Write the plural."]),
         ("Improved instruction: Write the plural.", ["Write the plural."]),
         ("1. Write the plural form.\n2. Give the plural form.", ["Write the plural form.", "Give the plural form."]),
+        ("Write the antonym.\n\nThis instruction is short and clear.", ["Write the antonym."]),
+        ("Write the antonym.\n\nExplanation: it is clear.", ["Write the antonym."]),
+        ("Write the antonym.\nInput: cat\nOutput: dog", ["Write the antonym."]),
+        ("Examples:\n- hot: cold\n- big: small", []),
+        ("The instruction lacks clarity.\nWrite the antonym.", []),
+        ("Two variants:\n- Write the antonym.\n- Give the opposite.", ["Write the antonym.", "Give the opposite."]),
+        ("Write a clear instruction to name the plural.", ["Name the plural."]),
     ],
 )
 def test_what_is_more_than_an_instruction_is_read_between_tags_too(text: str, expected: list[str]) -> None:

@@ -225,7 +225,36 @@ def test_what_speaks_of_the_instruction_and_not_of_the_task_is_refused(text: str
         "Write the opposite of the word, following the given instructions.",
         "The input is an instruction. Do the opposite.",
         "Combine the two sentences into one.",
+        "Write a SQL query for the given instruction.",
+        "Write one assembly instruction for the given text.",
+        "Provide the command that carries out the spoken instruction.",
+        "Your instruction is to write the opposite.",
     ],
 )
 def test_instructions_may_be_mentioned(text: str) -> None:
     assert not guard([("warm", "cold"), ("near", "far")]).objection(text)
+
+
+def test_a_label_is_known_by_all_examples_of_the_task() -> None:
+    moods = [f"mood{place}" for place in range(20)]
+    rows = [Example(str(place), f"text number {place}", moods[place % 20]) for place in range(100)]
+    text = f"Name the mood: {', '.join(moods)}."
+    few = rows[:15]
+    assert Guard(few).objection(text) != "", "here each answer comes once"
+    assert Guard(few, others=rows[15:]).objection(text) == ""
+    task = op.PromptTask("moods", Splits(tuple(few), (), tuple(rows[15:])), graders.exact())
+    assert task.objection(task.space.candidate(text)) == ""
+
+
+def test_what_the_users_own_start_says_may_be_said() -> None:
+    start = "Write the opposite, for example hollow becomes solid."
+    examples = [Example(str(place), *row) for place, row in enumerate(OPPOSITES)]
+    task = op.PromptTask("opposites", Splits(tuple(examples)), graders.exact(), start=[start])
+    assert task.objection(task.space.candidate(f"{start} Answer with the output only.")) == ""
+    assert "copies" in task.objection(task.space.candidate("Write the opposite: generous becomes stingy."))
+
+
+def test_words_are_whole_in_scripts_with_vowel_signs() -> None:
+    opposites = [("दाम", "मुफ़्त"), ("दिन", "रात"), ("ऊँचा", "नीचा"), ("हँसना", "रोना"), ("अमीर", "गरीब")]
+    assert guard(opposites).objection("दिए गए शब्द का विलोम शब्द हिंदी में लिखें।") == ""
+    assert "दिन" in guard(opposites).objection("उल्टा लिखें: दिन का रात।")

@@ -182,6 +182,22 @@ def test_edits_add_a_sentence_to_a_good_candidate_or_drop_one_and_ask_nobody(tmp
     assert len({trial.key for trial in made}) == 6
 
 
+def test_what_the_task_objects_to_is_not_proposed_again_and_again(tmp_path: Path) -> None:
+    class Strict(op.PromptTask):
+        def objection(self, candidate: Any) -> str:
+            return "says only" if "only" in candidate.text else super().objection(candidate)
+
+    task = Strict("opposites", op.Splits(EXAMPLES), op.graders.exact(), start=["Name the opposite."])
+    algorithm = op.Opro(operators="edit", proposals=2)
+    scoring = op.Scoring(racing=None, cache=False)
+    result = op.optimize(
+        task, optimizer=Asked({}), scorer=scorer(), algorithm=algorithm, steps=3, run_dir=tmp_path, scoring=scoring
+    )
+    made = [trial for trial in result.trajectory.trials if trial.proposal.source == "edit"]
+    assert len(made) == 6
+    assert all(trial.ok and "only" not in trial.text for trial in made)
+
+
 def test_what_is_written_for_a_structured_prompt_is_its_instruction_and_all_else_stays(tmp_path: Path) -> None:
     best = "<system>You know words.</system><instruction>Write the opposite.</instruction><format>One word.</format>"
     task = op.PromptTask("opposites", op.Splits(EXAMPLES), op.graders.exact(), start=["Answer.", best])
