@@ -2,7 +2,8 @@
 
 Where calls are limited, replies.jsonl holds a record `{"sent": BACKEND, "role": ROLE}` for each request, written before
 it is sent: those that failed, or whose answer a crash cut off, count too. Else the calls of the replies count.
-`{"working": TIME, "events": N}` says when a part of the run began and how many events there were then.
+`{"working": TIME, "events": N}` says when a part of the run began and how many events there were then, and
+`{"stepped": N}` that step N ended: what came before is in its account.
 """
 
 from collections import Counter

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from pydantic import Field, TypeAdapter, ValidationError
 
 from optiprompt.errors import RunError
-from optiprompt.events import FORMAT, Ended, Event, Started, Working
+from optiprompt.events import FORMAT, Ended, Event, Started, Stepped, Working
 from optiprompt.journal import Journal, Record, read
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
@@ -59,6 +59,8 @@ class Run:
         self.events.append(event)
         if self._events is not None:
             self._events.append(_encode(event), durable=durable)
+        if self.replies is not None and isinstance(event, Stepped):
+            self.replies.append({"stepped": event.step})
         if self._watch is not None:
             self._watch(event)
 

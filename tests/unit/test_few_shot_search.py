@@ -139,3 +139,19 @@ def test_a_run_that_goes_on_pays_for_no_bootstrapped_reply_again(tmp_path: Path)
     resumed: Any = search(tmp_path / "cut", doubles(2, ["Double it."]), scorer, Teacher(), "shots", steps=3)
     assert [trial.text for trial in resumed.trajectory] == [trial.text for trial in whole.trajectory]
     assert not set(first.asked) & set(scorer.asked)
+
+
+def test_a_search_that_was_resumed_after_every_step_is_the_same_and_counts_the_same(tmp_path: Path) -> None:
+    """Also what the scorer was asked for examples to show, once for each best text."""
+
+    class Varied(Teacher):
+        async def generate(self, request: Request, samples: Sequence[int]) -> list[Reply]:
+            replies = await super().generate(request, samples)
+            return [Reply(f"<INS>Double it.{' ' + 'Please. ' * sample}</INS>") for sample, _ in enumerate(replies)]
+
+    whole = search(tmp_path / "whole", doubles(4, ["Double it."]), Student(), Varied(), steps=5)
+    for steps in range(1, 6):
+        parts = search(tmp_path / "parts", doubles(4, ["Double it."]), Student(), Varied(), steps=steps)
+    assert [trial.text for trial in parts.trajectory.trials] == [trial.text for trial in whole.trajectory.trials]
+    assert parts.trajectory.usage == whole.trajectory.usage
+    assert parts.trajectory.usage.calls == sum(parts.calls_by_role.values())
