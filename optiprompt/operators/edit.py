@@ -17,6 +17,7 @@ from optiprompt.spaces.prompt import Prompt, Prompts, as_prompt
 from optiprompt.spaces.text import OPENING
 
 PARENTS = 3
+_END = re.compile(r"(?<=[.!?])(?<!\b\d\.)(?<!\b\d\d\.)(\s+)")  # the number of an item ends no sentence
 SENTENCES = (
     *FORMS,
     "Answer in one word.",
@@ -89,10 +90,11 @@ def _shown(scene: Scene, prompt: Prompt) -> str:
 
 
 def _varied(text: str) -> list[str]:
-    """With a sentence more, or one less but for the first, which mostly says what to do."""
-    sentences = re.split(r"(?<=[.!?])\s+", text.strip())
+    """With a sentence more, or one less but for the first, which mostly says what to do. Lines stay lines."""
+    sentences, spaces = _END.split(text.strip())[::2], ["", *_END.split(text.strip())[1::2]]
     more = [with_sentence(text, each) for each in SENTENCES if each.casefold() not in text.casefold()]
-    return more + [" ".join(sentences[:place] + sentences[place + 1 :]) for place in range(1, len(sentences))]
+    written = [f"{space}{sentence}" for space, sentence in zip(spaces, sentences, strict=True)]
+    return more + ["".join(written[:place] + written[place + 1 :]) for place in range(1, len(written))]
 
 
 OPERATOR = Edit

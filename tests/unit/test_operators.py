@@ -11,6 +11,7 @@ from optiprompt.backends.base import Request
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.errors import UsageError
 from optiprompt.operators._form import FORMS, says_form, with_sentence
+from optiprompt.operators.edit import _varied
 
 WORDS = {"warm": "cold", "early": "late", "full": "empty", "near": "far", "loud": "quiet", "soft": "hard"}
 EXAMPLES = tuple(op.Example(word, word, opposite) for word, opposite in WORDS.items())
@@ -180,6 +181,15 @@ def test_edits_add_a_sentence_to_a_good_candidate_or_drop_one_and_ask_nobody(tmp
     # Only what got something right is edited; longer ones come from those, and may be cut again.
     assert all(GOOD[:-1] in trial.text for trial in made)
     assert len({trial.key for trial in made}) == 6
+
+
+def test_an_edit_leaves_lines_and_numbers_as_they_are() -> None:
+    steps = "Do this:\n1. Read the noun.\n2. Add its ending.\n3. Write it."
+    found = _varied(steps)
+    assert "Do this:\n1. Read the noun.\n3. Write it." in found
+    assert "Do this:\n1. Read the noun.\n2. Add its ending." in found
+    assert all(each.startswith("Do this:\n1. Read the noun.") for each in found)
+    assert "Write it. Be kind." in _varied("Write it. Take care. Be kind.")
 
 
 def test_what_the_task_objects_to_is_not_proposed_again_and_again(tmp_path: Path) -> None:
