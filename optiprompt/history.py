@@ -6,7 +6,9 @@ from statistics import fmean
 
 from optiprompt import meter
 from optiprompt.algorithms.base import Searcher
+from optiprompt.attempts import unheard
 from optiprompt.candidate import Evaluation, Trial
+from optiprompt.errors import SearchFailed
 from optiprompt.events import Checked, Evaluated, Event, Proposed, Stepped
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -39,8 +41,12 @@ def complete(task: Task, trajectory: Trajectory, step: int, finished: Unfinished
     return trials
 
 
-def add_part(task: Task, trajectory: Trajectory, unfinished: Unfinished) -> None:
-    """Add what was evaluated of the step in which the budget ended, so that the best of it counts."""
+def add_part(task: Task, trajectory: Trajectory, unfinished: Unfinished, reason: str) -> None:
+    """Add what was evaluated of the step in which the budget ended, so that the best of it counts.
+
+    Raises:
+        SearchFailed: all calls failed, which is why nothing has a score, and not the budget.
+    """
     trials = [
         Trial(
             item.proposal, task.space.candidate(item.proposal.text), unfinished.evaluations[index], trajectory.steps + 1
@@ -49,6 +55,8 @@ def add_part(task: Task, trajectory: Trajectory, unfinished: Unfinished) -> None
         if index in unfinished.evaluations
     ]
     trajectory.add_step(trials, complete=False)
+    if trajectory.best is None and (cause := unheard()):
+        raise SearchFailed(f"nothing could be scored: {reason}; the last failure: {cause}")
 
 
 def replay(task: Task, searcher: Searcher, events: Sequence[Event]) -> tuple[Trajectory, Unfinished | None]:

@@ -40,22 +40,23 @@ class Spent:
         self.calls += 1
         self.by_role[role] += 1
 
-    def limits(self, budget: Budget, role: Role, held_back: int) -> Iterator[tuple[int, str]]:
+    def limits(self, budget: Budget, role: Role, held_back: int, aside: int = 0) -> Iterator[tuple[int, str]]:
         """How many requests each limit still allows a role, and why none where that is 0.
 
         Args:
             budget: the limits.
             role: who asks.
-            held_back: so many are left to the scorer for later.
+            held_back: so many are left to the scorer for the end.
+            aside: so many more are left for something else.
         """
         kept = f"all but the {held_back} calls kept for dev and test of " if held_back else ""
         if budget.calls is not None:
-            yield max(0, budget.calls - held_back - self.calls), f"{kept}{budget.calls} calls are made"
+            yield max(0, budget.calls - held_back - aside - self.calls), f"{kept}{budget.calls} calls are made"
         if role == "optimizer" and budget.optimizer_calls is not None:
             left = max(0, budget.optimizer_calls - self.by_role[role])
             yield left, f"{budget.optimizer_calls} optimizer calls are made"
         if role == "scorer" and budget.scorer_calls is not None:
-            left = max(0, budget.scorer_calls - held_back - self.by_role[role])
+            left = max(0, budget.scorer_calls - held_back - aside - self.by_role[role])
             yield left, f"{kept}{budget.scorer_calls} scorer calls are made"
 
     def add(self, backend: str, usage: Usage) -> None:

@@ -112,7 +112,7 @@ async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
         if cause := hopeless(trajectory):
             raise SearchFailed(cause)
     if unfinished is not None:
-        add_part(search.task, trajectory, unfinished)
+        add_part(search.task, trajectory, unfinished, reason)
         return trajectory, reason
     if trajectory.best is None and trajectory.rejected:
         raise SearchFailed(f"nothing could be scored: {trajectory.rejected[-1].evaluation.reason}")

@@ -81,7 +81,7 @@ class Meter:
         self._longest: dict[tuple[str, int], int] = {}  # by backend and max_tokens; 0: whatever that was
         self._door = asyncio.Lock()
         self._settled = asyncio.Event()
-        self.held_back, self.held_share = 0, 0.0
+        self.held_back, self.held_share, self.aside, self.failures, self.heard = 0, 0.0, 0, list[str](), False
 
     @property
     def usd(self) -> float | None:
@@ -102,7 +102,8 @@ class Meter:
 
     def remaining_calls(self, role: Role = "scorer") -> int | None:
         """How many requests a role may still send, those held back aside; None where there is no limit."""
-        return min((left for left, _ in self._spent.limits(self._budget, role, self.held_back)), default=None)
+        held = self.held_back + self.aside
+        return min((left for left, _ in self._spent.limits(self._budget, role, held)), default=None)
 
     def calls_by_role(self) -> dict[str, int]:
         """Requests to the optimizer, and to the scorer."""
@@ -114,8 +115,7 @@ class Meter:
 
     def spent(self, role: Role = "scorer") -> str | None:
         """Why no request may be sent in a role any more; None while some may."""
-        budget = self._budget
-        for left, reason in self._spent.limits(budget, role, self.held_back):
+        for left, reason in self._spent.limits((budget := self._budget), role, self.held_back, self.aside):
             if not left:
                 return reason
         if budget.tokens is not None and self._spent.tokens >= self._limit(budget.tokens):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any, TypeVar
 
+from optiprompt.attempts import aside
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Evaluation, Outcome, Proposal, Trial, Usage
 from optiprompt.data.examples import Example
@@ -84,6 +85,11 @@ class _Racer:
     usage: Usage = Usage()
     out: str = ""  # why it is out of the race
 
+    @property
+    def text(self) -> str:
+        """The candidate as it is written."""
+        return self.candidate.text
+
     def take(self, outcomes: Sequence[Outcome], usage: Usage) -> None:
         """What it did on the next block."""
         self.outcomes += outcomes
@@ -140,21 +146,36 @@ async def race(
     try:
         for begin, end in zip([0, *sizes], sizes, strict=False):
             running = [racer for racer in racers if not racer.out]
-            await _run(task, running, task.examples[begin:end], scorer)
-            racing_for = [_worths(task, racer.outcomes, racer.candidate.text) for racer in running]
+            # What it takes to see one through: where the budget ends the race, its leader is not lost.
+            with aside((total - begin) * task.calls_each if len(running) > 1 else 0):
+                await _run(task, running, task.examples[begin:end], scorer)
+            racing_for = [_worths(task, racer.outcomes, racer.text) for racer in running]
             lost = hopeless(racing_for, incumbents, questions, racing)
             known = list(scored)  # and those of this step that stay in the race
             for racer, out in zip(running, lost, strict=True):
                 if out:
                     racer.out = f"dropped after {end} of {total} examples: it can hardly win"
-                elif end < total and (like := twin(racer.outcomes, _no_worse(task, known, racer.candidate.text))):
+                elif end < total and (like := twin(racer.outcomes, _no_worse(task, known, racer.text))):
                     racer.out = reason(like, end)
                 else:
                     known.append(racer.trial(task))
     except BudgetSpent:
+        await _see_through(task, [racer for racer in racers if not racer.out], scorer)
         _record(task, racers, record)
         raise
     _record(task, racers, record)
+
+
+async def _see_through(task: Task, running: Sequence[_Racer], scorer: Backend) -> None:
+    """Score those on all examples, the best first, for which there are calls left."""
+    started = [racer for racer in running if racer.outcomes and racer.evaluation(task).status == "ok"]
+    sign = -1 if task.direction == "maximize" else 1
+    for racer in sorted(started, key=lambda each: sign * task.worth(each.evaluation(task).score or 0.0, each.text)):
+        try:
+            if rest := task.examples[len(racer.outcomes) :]:
+                racer.take(*await task.outcomes(racer.candidate, rest, scorer))
+        except (BudgetSpent, Unheard):
+            return
 
 
 def _record(task: Task, racers: Sequence[_Racer], record: Record) -> None:

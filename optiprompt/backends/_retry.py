@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception_type, wait_random_exponential
 
+from optiprompt.attempts import attempted
 from optiprompt.errors import BackendError
 
 T = TypeVar("T")
@@ -82,9 +83,16 @@ async def retry(attempt: Callable[[], Awaitable[T]], policy: RetryPolicy, timeou
         try:
             # The hard deadline also cuts a server that keeps the connection alive by dripping bytes.
             async with asyncio.timeout(allowed):
-                return await attempt()
+                result = await attempt()
         except TimeoutError as error:
-            raise Transient(f"no complete answer within {allowed:.3g} s") from error
+            late = f"no complete answer within {allowed:.3g} s"
+            attempted(late)
+            raise Transient(late) from error
+        except BackendError as error:
+            attempted(str(error))
+            raise
+        attempted()
+        return result
 
     try:
         return await bounded()

@@ -1,6 +1,7 @@
 """Graders that compare a reply with its target."""
 
 import json as jsonlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
@@ -31,10 +32,10 @@ class Kind(Grader):
 
 @dataclass(frozen=True, slots=True)
 class Exact(Grader):
-    """The reply is the target, spaces around it aside."""
+    """The reply is the target, spaces around it and the Unicode form of accents aside."""
 
     async def grade(self, output: str, target: Target, *, question: str = "", judge: Backend | None = None) -> Verdict:
-        right = output.strip() in [one.strip() for one in targets_of(target)]
+        right = _composed(output) in map(_composed, targets_of(target))
         return Verdict(float(right), output.strip())
 
 
@@ -183,3 +184,7 @@ def _equal(left: Any, right: Any) -> bool:
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(_equal, left, right))
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip()

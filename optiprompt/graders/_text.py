@@ -4,6 +4,7 @@ Every pattern here and in the readers takes time linear in the text, whatever th
 """
 
 import re
+import unicodedata
 
 _PLAIN = str.maketrans(
     {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
@@ -51,8 +52,11 @@ FINAL = "\nfinal answer: "  # what \boxed{}, <answer> and #### are rewritten to
 
 
 def fold(text: str) -> str:
-    """Without case, with plain quotes, dashes, spaces and line ends; upper first, so that all cases meet."""
-    return text.replace("\r\n", "\n").upper().casefold().translate(_PLAIN)
+    """Without case, with plain quotes, dashes, spaces and line ends; upper first, so that all cases meet.
+
+    Letters with accents are one character, however the text has them.
+    """
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").upper().casefold().translate(_PLAIN)
 
 
 def clean(output: str, question: str = "") -> str:

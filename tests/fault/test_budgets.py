@@ -18,7 +18,7 @@ from optiprompt.backends._retry import RetryPolicy
 from optiprompt.backends.openai import connect
 from optiprompt.data.examples import Example
 from optiprompt.data.splits import Splits
-from optiprompt.errors import UsageError
+from optiprompt.errors import SearchFailed, UsageError
 from optiprompt.store import read_events
 from optiprompt.testing.server import ChaosServer, Schedule, cut_off, every, first, in_turn, status
 
@@ -271,3 +271,11 @@ def test_first_failures_are_calls_although_they_bring_nothing(tmp_path: Path) ->
     with ChaosServer(Answers(), faults=first(10, status(503, retry_after="0.01"))) as server:
         result = search(server, tmp_path / "run", op.Budget(steps=0))
     assert result.usage.calls == server.requests == 2 * EXAMPLES + 10
+
+
+def test_where_no_call_gets_an_answer_the_failure_is_said_and_not_the_limit(tmp_path: Path) -> None:
+    with (
+        ChaosServer(Answers(), faults=in_turn([status(500)])) as server,
+        pytest.raises(SearchFailed, match=r"nothing could be scored: 30 calls are made; the last failure: .* 500"),
+    ):
+        search(server, tmp_path / "run", op.Budget(steps=2, calls=30))

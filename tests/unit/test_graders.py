@@ -5,6 +5,7 @@ import json
 import random
 import re
 import time
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,16 @@ def test_verdicts_are_those_of_a_fair_human(task: str) -> None:
         if case["task"] == task and grade(case["output"], case["target"], question=case["question"]) != case["right"]
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    "grader", [graders.exact(), graders.contains(), graders.choice(["Störung", "Rechnung"]), graders.auto()]
+)
+def test_accents_count_however_they_are_written(grader: graders.Grader) -> None:
+    decomposed = unicodedata.normalize("NFD", "Störung")
+    assert verdict(grader, decomposed, "Störung").score == 1
+    assert verdict(grader, "Störung", decomposed).score == 1
+    assert verdict(grader, "Storung", "Störung").score == 0
 
 
 def test_any_of_several_targets_is_right() -> None:
