@@ -28,7 +28,7 @@ class Best:
         step: when it was proposed; 0 is a starting candidate.
         status: `running`, `finished`, `failed`, `interrupted`, or `killed` (it stopped without saying so).
         run: the run's folder.
-        test: the score on the test split, by which nothing was chosen; None where the evaluation has none.
+        test: the score on the test split, by which nothing was chosen; None where there is none.
         pareto: the cost that the score was weighed against; empty where it counts alone.
         front: of a Pareto search; the best candidate is the member with the best score.
     """
@@ -91,7 +91,7 @@ def best_of(folder: Path) -> Best:
         step=chosen.step,
         status=status_of(folder, events),
         run=str(folder),
-        test=found.evaluation.metrics.get("test"),
+        test=_tested(events, found),
         pareto=pareto,
         front=Tradeoff(task["direction"], pareto, limits.get(pareto)).front(_scored(events)) if pareto else None,
     )
@@ -114,6 +114,13 @@ def _winner(events: Sequence[Event], task: Mapping[str, Any]) -> tuple[Evaluated
     return (pick(scored, key=lambda event: _score(event) - penalty * len(event.text)) if scored else None), split
 
 
+def _tested(events: Sequence[Event], found: Evaluated | HeldOut) -> float | None:
+    """The winner's score on the test split of the task itself."""
+    held = [event for event in events if isinstance(event, HeldOut) and event.split == "test" and not event.on]
+    last = next((event.evaluation.score for event in reversed(held) if event.key == found.key), None)
+    return found.evaluation.metrics.get("test") if last is None else last
+
+
 def _scored(events: Sequence[Event]) -> list[Evaluated]:
     # Of a candidate that was measured again, because examples had failed, the last word counts.
     last = {(event.step, event.index): event for event in events if isinstance(event, Evaluated)}
@@ -127,7 +134,7 @@ def show(result: Result) -> None:
         interval = "" if best.low is None else f"  (95%: {best.low:.4g} to {best.high:.4g})"
         split = "" if best.split == "function" else f"{best.split} "
         print(f"best {split}score: {best.score:.4g}{interval}\n{best.text}")
-        if best.test is not None:
+        if best.test is not None and not result.verdict:
             print(f"test score: {best.test:.4g}")
         if best.front:
             score, cost = best.front.reference
