@@ -1,39 +1,27 @@
-"""Whether the models of a run answer at all, and calls that are set aside while others are made."""
+"""Whether the models of a run answer at all."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from optiprompt import meter
+from dataclasses import dataclass, field
 
 SURE = 2  # attempts that may fail before it is said that no model answers
 
 
-def attempted(failure: str = "") -> None:
-    """A model was asked, and why that brought nothing; empty where it did."""
-    current = meter.current()
-    if current is None:
-        return
-    if failure and not current.heard:
-        current.failures = [*current.failures[-SURE:], failure]
-    elif not failure:
-        current.heard, current.failures = True, []
+@dataclass
+class Attempts:
+    """What became of the requests since the run began.
 
+    Attributes:
+        heard: a model has replied.
+        failures: why the last attempts failed, while none has.
+    """
 
-def unheard() -> str:
-    """Why the last attempt failed, where some did and no model has replied since the run began; else empty."""
-    current = meter.current()
-    return current.failures[-1] if current is not None and len(current.failures) > SURE else ""
+    heard: bool = False
+    failures: list[str] = field(default_factory=list)
 
+    def tell(self, failure: str = "") -> None:
+        """A model was asked, and why that brought nothing; empty where it did."""
+        self.heard = self.heard or not failure
+        self.failures = [] if self.heard else [*self.failures[-SURE:], failure]
 
-@contextmanager
-def aside(calls: int) -> Iterator[None]:
-    """Leave so many calls for later within the block."""
-    current = meter.current()
-    if current is None:
-        yield
-        return
-    current.aside = calls
-    try:
-        yield
-    finally:
-        current.aside = 0
+    def unheard(self) -> str:
+        """Why the last attempt failed, where some did and no model has replied; else empty."""
+        return self.failures[-1] if len(self.failures) > SURE else ""

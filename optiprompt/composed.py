@@ -9,6 +9,8 @@ _PARTS = r"(?:task|note|(?:answer|output|response)(?: format)?|format|input|labe
 _NAME = re.compile(rf"(?:\**{_PARTS}(?:\**:\**|:)\s*|[#*]+\s*)", re.IGNORECASE)
 _TITLE = re.compile(rf"(?:#{{1,6}} \**{_PARTS}\**:?|\*\*{_PARTS}:?\*\*:?)", re.IGNORECASE)
 _FIRST = re.compile(r"(?:#{1,6} |\*\*)\**(?:task|instructions?)\**:?\**", re.IGNORECASE)
+_INPUT = re.compile(r"\**input\b", re.IGNORECASE)
+_KIND = re.compile(r"(?:an?|the|one|two|some|any|each)\b", re.IGNORECASE)  # "Input: an English sentence."
 # What a remark on the instruction begins with.
 _SELF = re.compile(r"(?:this|it|the instruction|i)\b", re.IGNORECASE)
 
@@ -46,4 +48,6 @@ def _detail(line: str) -> bool:
     if _TITLE.fullmatch(line):
         return True
     said = _NAME.sub("", line, count=1)
+    if _INPUT.match(line) and not _KIND.match(said):
+        return False  # an example's
     return (said == line or length(said) > 2) and plain(said) and not _SELF.match(said)

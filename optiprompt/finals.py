@@ -193,12 +193,13 @@ async def _chosen(finals: Finals, finalists: Sequence[Trial]) -> Final:
     first = Final(finalists[0], "train", "")
     if len(finalists) == 1 or not task.dev:
         return first
-    share = len(finalists) * len(task.dev) / (len(finalists) * len(task.dev) + 2 * len(task.test))
-    room = share * (meter.affordable() + finals.spent())
+    left = meter.affordable() + finals.spent()
     known = sum(split == "dev" for split, _ in finals.scored)
     calls = task.calls_each * len(task.dev)
+    room = left * _share(task, len(finalists))
     if room < len(finalists) * calls:
         finalists = finalists[: max(2, known, int(room / calls))]
+        room = left * _share(task, len(finalists))
     evaluations = await finals.score("dev", finalists, room)
     pairs = [each for each in zip(finalists, evaluations or (), strict=False) if each[1].status == "ok"]
     if not pairs:
@@ -207,6 +208,12 @@ async def _chosen(finals: Finals, finalists: Sequence[Trial]) -> Final:
     dev = [[None if each.score is None else sign * task.worth(each.score, trial.text)] for trial, each in pairs]
     winner, evaluation = pairs[selection.choose(dev)]
     return Final(winner, "dev", "", evaluation)
+
+
+def _share(task: Task, finalists: int) -> float:
+    """Of what is left for the end, the part of dev where so many see it."""
+    dev = finalists * len(task.dev)
+    return dev / (dev + 2 * len(task.test))
 
 
 async def _tested(finals: Finals, final: Final, baseline: Trial) -> Final:

@@ -6,9 +6,7 @@ from statistics import fmean
 
 from optiprompt import meter
 from optiprompt.algorithms.base import Searcher
-from optiprompt.attempts import unheard
 from optiprompt.candidate import Evaluation, Trial
-from optiprompt.errors import SearchFailed
 from optiprompt.events import Checked, Evaluated, Event, Proposed, Stepped
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -41,12 +39,8 @@ def complete(task: Task, trajectory: Trajectory, step: int, finished: Unfinished
     return trials
 
 
-def add_part(task: Task, trajectory: Trajectory, unfinished: Unfinished, reason: str) -> None:
-    """Add what was evaluated of the step in which the budget ended, so that the best of it counts.
-
-    Raises:
-        SearchFailed: all calls failed, which is why nothing has a score, and not the budget.
-    """
+def add_part(task: Task, trajectory: Trajectory, unfinished: Unfinished) -> None:
+    """Add what was evaluated of the step in which the budget ended, so that the best of it counts."""
     trials = [
         Trial(
             item.proposal, task.space.candidate(item.proposal.text), unfinished.evaluations[index], trajectory.steps + 1
@@ -55,8 +49,6 @@ def add_part(task: Task, trajectory: Trajectory, unfinished: Unfinished, reason:
         if index in unfinished.evaluations
     ]
     trajectory.add_step(trials, complete=False)
-    if trajectory.best is None and (cause := unheard()):
-        raise SearchFailed(f"nothing could be scored: {reason}; the last failure: {cause}")
 
 
 def replay(task: Task, searcher: Searcher, events: Sequence[Event]) -> tuple[Trajectory, Unfinished | None]:
@@ -101,3 +93,24 @@ def stepped(trajectory: Trajectory, trials: Sequence[Trial], operators: Mapping[
         usd=meter.money(),
         operators=operators,
     )
+
+
+def barren(trajectory: Trajectory, reason: str, *, cut: bool) -> str:
+    """Why a search that ended has failed, with the root cause; empty where it has not.
+
+    Args:
+        trajectory: all of it.
+        reason: why it ended.
+        cut: it ended within a step.
+    """
+    run = meter.current()
+    if cut:  # by a limit; but where no model answers, that is the cause
+        cause = run.attempts.unheard() if run and trajectory.best is None else ""
+        return cause and f"nothing could be scored: {reason}; the last failure: {cause}"
+    if trajectory.best is None and trajectory.rejected:
+        return f"nothing could be scored: {trajectory.rejected[-1].evaluation.reason}"
+    # Only failed calls: a candidate that could not be scored is data, and says nothing of the set-up.
+    unheard = trajectory.failures and all(trial.proposal.failed for trial in trajectory.failures)
+    if unheard and not any(trial.proposal.reply for trial in trajectory.trials):
+        return f"every step failed; the last: {trajectory.failures[-1].evaluation.reason}"
+    return ""

@@ -19,6 +19,19 @@ from optiprompt.journal import Record
 from optiprompt.roles import Role
 
 
+@dataclass(eq=False, slots=True)
+class Call:
+    """One request: what is set aside for it while it is under way, then what it took."""
+
+    backend: str
+    reserved: Usage
+    usage: Usage = Usage()
+
+    def took(self, usage: Usage) -> None:
+        """The real tokens, and the number of requests if it was more than one; a request that fails took no tokens."""
+        self.usage = usage
+
+
 @dataclass
 class Spent:
     """What was spent.

@@ -17,7 +17,7 @@ from optiprompt.candidate import Candidate, Evaluation, Proposal
 from optiprompt.errors import BudgetSpent, OptipromptError, ParseError, SearchFailed
 from optiprompt.events import Checked, Evaluated, Proposed
 from optiprompt.finals import Final, reserved
-from optiprompt.history import Unfinished, add_part, complete, replay, stepped
+from optiprompt.history import Unfinished, add_part, barren, complete, replay, stepped
 from optiprompt.racing import Racing
 from optiprompt.scoring import Scoring, race, score_all
 from optiprompt.sparing import examples_each, fitted
@@ -112,14 +112,9 @@ async def _loop(search: Search, run: Run) -> tuple[Trajectory, str]:
         if cause := hopeless(trajectory):
             raise SearchFailed(cause)
     if unfinished is not None:
-        add_part(search.task, trajectory, unfinished, reason)
-        return trajectory, reason
-    if trajectory.best is None and trajectory.rejected:
-        raise SearchFailed(f"nothing could be scored: {trajectory.rejected[-1].evaluation.reason}")
-    # Only failed calls: a candidate that could not be scored is data, and says nothing of the set-up.
-    unheard = trajectory.failures and all(trial.proposal.failed for trial in trajectory.failures)
-    if unheard and not any(trial.proposal.reply for trial in trajectory.trials):
-        raise SearchFailed(f"every step failed; the last: {trajectory.failures[-1].evaluation.reason}")
+        add_part(search.task, trajectory, unfinished)
+    if cause := barren(trajectory, reason, cut=unfinished is not None):
+        raise SearchFailed(cause)
     return trajectory, reason
 
 

@@ -16,36 +16,24 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from optiprompt.attempts import Attempts
 from optiprompt.budget import Budget
 from optiprompt.candidate import Usage
 from optiprompt.errors import BudgetSpent
 from optiprompt.events import Event
 from optiprompt.journal import Journal
-from optiprompt.ledger import spent_before
+from optiprompt.ledger import Call, spent_before
 from optiprompt.prices import FREE, Price
 from optiprompt.roles import Role, current_role
-
-
-@dataclass(eq=False, slots=True)
-class Call:
-    """One request: what is set aside for it while it is under way, then what it took."""
-
-    backend: str
-    reserved: Usage
-    usage: Usage = Usage()
-
-    def took(self, usage: Usage) -> None:
-        """The real tokens, and the number of requests if it was more than one; a request that fails took no tokens."""
-        self.usage = usage
 
 
 class Meter:
     """Counts what a run spends, the parts before a resumption included, and keeps it within its budget.
 
-    Set `held_back` to leave so many calls for later, and `held_share` to leave that share of tokens, money and time.
+    Set `held_back` to leave so many calls for the end, and `held_share` to leave that share of tokens, money and time;
+    `aside` to leave so many calls more for something else.
 
     Calls are counted before they are sent, and where they are limited written to the journal too, so that no crash
     makes the run forget one. Of tokens and money an estimate is set aside until the answer is there: the tokens of the
@@ -81,7 +69,8 @@ class Meter:
         self._longest: dict[tuple[str, int], int] = {}  # by backend and max_tokens; 0: whatever that was
         self._door = asyncio.Lock()
         self._settled = asyncio.Event()
-        self.held_back, self.held_share, self.aside, self.failures, self.heard = 0, 0.0, 0, list[str](), False
+        self.held_back, self.held_share, self.aside = 0, 0.0, 0
+        self.attempts = Attempts()
 
     @property
     def usd(self) -> float | None:
@@ -115,7 +104,8 @@ class Meter:
 
     def spent(self, role: Role = "scorer") -> str | None:
         """Why no request may be sent in a role any more; None while some may."""
-        for left, reason in self._spent.limits((budget := self._budget), role, self.held_back, self.aside):
+        budget = self._budget
+        for left, reason in self._spent.limits(budget, role, self.held_back, self.aside):
             if not left:
                 return reason
         if budget.tokens is not None and self._spent.tokens >= self._limit(budget.tokens):

@@ -1,11 +1,12 @@
 """How candidates are scored: all on every example, or in a race that the hopeless ones leave early."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any, TypeVar
 
-from optiprompt.attempts import aside
+from optiprompt import meter
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Candidate, Evaluation, Outcome, Proposal, Trial, Usage
 from optiprompt.data.examples import Example
@@ -147,7 +148,7 @@ async def race(
         for begin, end in zip([0, *sizes], sizes, strict=False):
             running = [racer for racer in racers if not racer.out]
             # What it takes to see one through: where the budget ends the race, its leader is not lost.
-            with aside((total - begin) * task.calls_each if len(running) > 1 else 0):
+            with _aside((total - begin) * task.calls_each if len(running) > 1 else 0):
                 await _run(task, running, task.examples[begin:end], scorer)
             racing_for = [_worths(task, racer.outcomes, racer.text) for racer in running]
             lost = hopeless(racing_for, incumbents, questions, racing)
@@ -164,6 +165,19 @@ async def race(
         _record(task, racers, record)
         raise
     _record(task, racers, record)
+
+
+@contextmanager
+def _aside(calls: int) -> Iterator[None]:
+    """Leave so many calls of the current run for later within the block."""
+    current = meter.current()
+    if current is not None:
+        current.aside = calls
+    try:
+        yield
+    finally:
+        if current is not None:
+            current.aside = 0
 
 
 async def _see_through(task: Task, running: Sequence[_Racer], scorer: Backend) -> None:

@@ -56,6 +56,10 @@ def with_texts(task: T, texts: Sequence[str]) -> T:
         except ParseError as error:
             notes.append(f"not started from {' '.join(text.split())[:60]!r} of an earlier run: {error}")
             continue
+        if own != text and isinstance(task.space, Prompts):
+            notes.append(
+                f"of {' '.join(text.split())[:60]!r} of an earlier run is taken what this task has a place for"
+            )
         key = task.space.candidate(own).key
         if key not in known:
             known.add(key)

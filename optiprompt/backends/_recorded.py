@@ -22,13 +22,13 @@ class Recorded(Around):
         self._replies: dict[tuple[str, int], Reply] = {}
         self._given: set[tuple[str, int]] = set()
         self._under_way: dict[str, asyncio.Lock] = {}
-        for record in journal.records:
+        steps = [place for place, record in enumerate(journal.records) if "stepped" in record]
+        for place, record in enumerate(journal.records):
             self._load(record)
+            if steps and place == steps[-1]:  # what came before is in the account of that step
+                self._given.update(self._replies)
 
     def _load(self, record: dict[str, object]) -> None:
-        if "stepped" in record:  # what came before is in the account of that step
-            self._given.update(self._replies)
-            return
         if record.get("backend") != self.name:  # another backend's, or a note of the meter
             return
         key = str(record["request"])

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception_type, wait_random_exponential
 
-from optiprompt.attempts import attempted
+from optiprompt import meter
 from optiprompt.errors import BackendError
 
 T = TypeVar("T")
@@ -83,19 +83,12 @@ async def retry(attempt: Callable[[], Awaitable[T]], policy: RetryPolicy, timeou
         try:
             # The hard deadline also cuts a server that keeps the connection alive by dripping bytes.
             async with asyncio.timeout(allowed):
-                result = await attempt()
+                return await attempt()
         except TimeoutError as error:
-            late = f"no complete answer within {allowed:.3g} s"
-            attempted(late)
-            raise Transient(late) from error
-        except BackendError as error:
-            attempted(str(error))
-            raise
-        attempted()
-        return result
+            raise Transient(f"no complete answer within {allowed:.3g} s") from error
 
     try:
-        return await bounded()
+        return await _told(bounded())
     except Transient as error:
         failures = [error]
 
@@ -103,7 +96,7 @@ async def retry(attempt: Callable[[], Awaitable[T]], policy: RetryPolicy, timeou
     async def again() -> T:
         if failures:
             raise failures.pop()
-        return await bounded()
+        return await _told(bounded())
 
     waits = wait_random_exponential(multiplier=policy.first_wait, max=policy.longest_wait)
 
@@ -127,6 +120,20 @@ async def retry(attempt: Callable[[], Awaitable[T]], policy: RetryPolicy, timeou
         raise BackendError(
             f"{error.last_attempt.exception()} (gave up after {tries})"
         ) from error.last_attempt.exception()
+    return result
+
+
+async def _told(attempt: Awaitable[T]) -> T:
+    """The result; the run hears what became of the attempt."""
+    run = meter.current()
+    try:
+        result = await attempt
+    except BackendError as error:
+        if run:
+            run.attempts.tell(str(error))
+        raise
+    if run:
+        run.attempts.tell()
     return result
 
 

@@ -91,10 +91,10 @@ def _shown(scene: Scene, prompt: Prompt) -> str:
 
 def _varied(text: str) -> list[str]:
     """With a sentence more, or one less but for the first, which mostly says what to do. Lines stay lines."""
-    sentences, spaces = _END.split(text.strip())[::2], ["", *_END.split(text.strip())[1::2]]
+    first, *pieces = _END.split(text.strip())
     more = [with_sentence(text, each) for each in SENTENCES if each.casefold() not in text.casefold()]
-    written = [f"{space}{sentence}" for space, sentence in zip(spaces, sentences, strict=True)]
-    return more + ["".join(written[:place] + written[place + 1 :]) for place in range(1, len(written))]
+    others = [f"{space}{sentence}" for space, sentence in zip(pieces[::2], pieces[1::2], strict=True)]
+    return more + [first + "".join(others[:place] + others[place + 1 :]) for place in range(len(others))]
 
 
 OPERATOR = Edit

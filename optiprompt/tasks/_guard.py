@@ -77,8 +77,8 @@ class Guard:
         self._examples = examples
         self._all = (*examples, *others)
         self._known = frozenset(map(_words, labels))
+        self._starts = starts
         self._said = [_words(text) for text in starts]
-        self._instructs = any(_ITSELF.match(text) for text in starts)
 
     def objection(self, text: str) -> str:
         """What the text copies, or else is wrong with it, in words for the optimizer; empty for nothing."""
@@ -86,19 +86,17 @@ class Guard:
             return "speaks of the instruction and not of the task: say what is to be done with the input"
         words = _words(text)
         found = self._run(words) or self._pair(words) or self._list(words)
-        if any(_within(found, said) for said in self._said):
-            return ""
         return f'copies a training example ("{" ".join(found)}"): describe the task in general words' if found else ""
 
     def _run(self, words: Words) -> Words:
         runs, phrases = self._runs, self._phrases
         for piece in _shingles(words):
-            if 0 < runs[piece] <= RARE:
+            if 0 < runs[piece] <= RARE and not self._own(piece):
                 return piece
         for place in range(len(words)):
             for length in range(LONG_WORDS, 1, -1):
                 piece = words[place : place + length]
-                if len(piece) == length and piece in phrases:
+                if len(piece) == length and piece in phrases and not self._own(piece):
                     return piece
         return ()
 
@@ -109,20 +107,29 @@ class Guard:
                 before = range(max(0, place - near - size), max(0, place - size + 1))
                 behind = range(place + 1, min(len(words), place + near + 2))
                 for other in (*before, *behind):
-                    if words[other : other + size] == answer:
-                        return words[min(place, other) : max(place + 1, other + size)]
+                    piece = words[min(place, other) : max(place + 1, other + size)]
+                    if words[other : other + size] == answer and not self._own(piece):
+                        return piece
         return ()
 
     def _list(self, words: Words) -> Words:
         pieces = [words[place : place + size] for place in range(len(words)) for size in range(1, TARGET_WORDS)]
-        found = list(dict.fromkeys(piece for piece in pieces if piece in self._short))
+        found = list(dict.fromkeys(piece for piece in pieces if piece in self._short and not self._own(piece)))
         return sum(found, ()) if len(found) >= LISTED else ()
+
+    def _own(self, piece: Words) -> bool:
+        """The user's own text says it."""
+        return any(
+            said[place : place + len(piece)] == piece
+            for said in self._said
+            for place in range(len(said) - len(piece) + 1)
+        )
 
     @cached_property
     def _about_instructions(self) -> bool:
         """The task is about instructions itself."""
         texts = (text for each in self._examples for text in (each.input, *_targets(each)))
-        return self._instructs or any("instruction" in text.casefold() for text in texts)
+        return any(map(_ITSELF.match, self._starts)) or any("instruction" in text.casefold() for text in texts)
 
     @cached_property
     def _labels(self) -> frozenset[Words]:
@@ -201,10 +208,6 @@ def _shingles(words: Words) -> Iterator[Words]:
             if size >= LONG_CHARS or end - place + 1 == LONG_WORDS:
                 yield words[place : end + 1]
                 break
-
-
-def _within(piece: Words, words: Words) -> bool:
-    return any(words[place : place + len(piece)] == piece for place in range(len(words) - len(piece) + 1))
 
 
 def _words(text: str) -> Words:

@@ -264,6 +264,7 @@ def test_what_stands_between_tags_is_meant_as_it_is(text: str) -> None:
         ("Write the antonym.\n\nThis instruction is short and clear.", ["Write the antonym."]),
         ("Write the antonym.\n\nExplanation: it is clear.", ["Write the antonym."]),
         ("Write the antonym.\nInput: cat\nOutput: dog", ["Write the antonym."]),
+        ("Write the words.\nInput: I threw the ball.\nOutput: threw the ball too", ["Write the words."]),
         ("Examples:\n- hot: cold\n- big: small", []),
         ("The instruction lacks clarity.\nWrite the antonym.", []),
         ("Two variants:\n- Write the antonym.\n- Give the opposite.", ["Write the antonym.", "Give the opposite."]),

@@ -252,6 +252,7 @@ def test_what_the_users_own_start_says_may_be_said() -> None:
     task = op.PromptTask("opposites", Splits(tuple(examples)), graders.exact(), start=[start])
     assert task.objection(task.space.candidate(f"{start} Answer with the output only.")) == ""
     assert "copies" in task.objection(task.space.candidate("Write the opposite: generous becomes stingy."))
+    assert "generous" in task.objection(task.space.candidate(f"{start} And generous becomes stingy.")), "one more"
 
 
 def test_words_are_whole_in_scripts_with_vowel_signs() -> None:

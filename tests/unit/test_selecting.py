@@ -237,7 +237,7 @@ def test_of_a_budget_of_calls_enough_is_kept_for_the_end(tmp_path: Path, calls: 
     assert result.usage.calls <= calls
     assert "kept for dev and test" in result.stop_reason
     assert result.test is not None
-    assert result.test.n >= 25
+    assert result.test.n >= 30
     assert best_of(tmp_path).test == result.test.score
     assert result.best is not None
     assert result.best.text.startswith("Quality 0.9"), "what led the race when the budget ended is not lost"

@@ -69,6 +69,7 @@ def test_of_a_prompt_in_sections_is_taken_what_the_task_has_a_place_for() -> Non
     asked = "".join(shot.format(each.input.split()[1], each.target) for each in task.examples[:3])
     taken = with_texts(task, [f"<instruction>Double it.</instruction>{asked}"])
     assert taken.warm == ("Double it.",), "candidates are scored on these examples"
+    assert "what this task has a place for" in taken.notes[0]
 
 
 def test_with_a_length_penalty_the_short_ones_come_first(tmp_path: Path) -> None:
