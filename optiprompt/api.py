@@ -3,12 +3,10 @@
 import asyncio
 import copy
 import json
-import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,9 +29,8 @@ from optiprompt.meter import Meter, metering
 from optiprompt.plugins import find
 from optiprompt.prices import Price, known_prices
 from optiprompt.pulse import pulse
-from optiprompt.resources import runs_folder
 from optiprompt.scoring import Scoring
-from optiprompt.store import Run, Watch, opened
+from optiprompt.store import Run, Watch, new_folder, opened
 from optiprompt.tasks._multi_task import with_scorers
 from optiprompt.tasks.base import Task
 from optiprompt.threads import in_thread
@@ -145,6 +142,7 @@ def optimize(
         seed=seed,
         scoring=scoring or Scoring(),
     )
+    check(search)
     return run(search, Path(run_dir) if run_dir is not None else new_folder(task.name), watch=watch)
 
 
@@ -174,11 +172,18 @@ def run(
 
 
 def check(search: Search) -> None:
-    """Refuse a search that lacks a model.
+    """Refuse a search that lacks a model or whose budget cannot be kept; nothing has been spent or written.
 
     Raises:
-        UsageError: says which one.
+        UsageError: says what is wrong.
     """
+    prices_of(search)
+    task, target = search.task, search.budget.target
+    if target is not None and task.bounds and not task.bounds[0] <= target <= task.bounds[1]:
+        low, high = task.bounds
+        raise UsageError(
+            f"target {target:g}: the {task.score_name} of {task.name} is a number from {low:g} to {high:g}"
+        )
     if search.algorithm.needs_optimizer and search.optimizer is None:
         raise UsageError(f"the algorithm {search.algorithm.name} needs an optimizer: the model that proposes")
     if search.task.needs_scorer and search.scorer is None:
@@ -243,26 +248,24 @@ def _start(search: Search, store: Run, spec: Mapping[str, Any]) -> None:
     for name, value in settings.items():
         there = store.started.settings.get(name)
         if there != value:
-            what = f"{name} {there!r}, not {value!r}"
+            what = _difference(name, there, value)
             raise RunError(f"{store.folder} holds another search, with {what}: choose another --run-dir")
     specs = [event.spec for event in store.events if isinstance(event, Started | Extended)]
     if spec and specs[-1] != spec:
         store.append(Extended(spec), durable=True)
 
 
+def _difference(name: str, there: Any, here: Any) -> str:
+    """What differs, as `algorithm.shown 8, not 20`: of settings in settings only the first that does."""
+    while isinstance(there, dict) and isinstance(here, dict):
+        key = next(key for key in {**there, **here} if there.get(key) != here.get(key))
+        name, there, here = f"{name}.{key}", there.get(key), here.get(key)
+    return f"{name} {there!r:.100}, not {here!r:.100}"
+
+
 def _bounded(task: Task) -> dict[str, Any]:
     """Limits and Pareto search, where there are any: they too fix what is searched."""
     return ({"limits": dict(task.limits)} if task.limits else {}) | ({"pareto": task.pareto} if task.pareto else {})
-
-
-def new_folder(name: str) -> Path:
-    """A name for a new run's folder under the runs folder: the task's name and the time."""
-    stem = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('-.') or 'run'}-{datetime.now():%Y%m%d-%H%M%S}"
-    base = runs_folder() / stem
-    folder, number = base, 2
-    while folder.exists():
-        folder, number = base.with_name(f"{stem}-{number}"), number + 1
-    return folder
 
 
 def in_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from optiprompt.api import in_own_loop, new_folder
+from optiprompt.api import in_own_loop
 from optiprompt.backends._cached import GroupedCache
 from optiprompt.backends._counted import TALLY, Counted, Tally
 from optiprompt.backends._inner import inner
@@ -24,7 +24,7 @@ from optiprompt.events import Evaluated, Started
 from optiprompt.measurement import Measured, Measurement, labels_of
 from optiprompt.spaces.prompt import MOST_SHOTS, PARTS, Prompts, tagged
 from optiprompt.spaces.text import Text
-from optiprompt.store import Run, opened
+from optiprompt.store import Run, new_folder, opened
 from optiprompt.tasks._multi_task import MultiTask
 from optiprompt.tasks.base import Task
 from optiprompt.tasks.prompt import PromptTask

@@ -257,7 +257,8 @@ def _untested(task: Task, trajectory: Trajectory, final: Final, baseline: Trial)
     total = len(task.examples)
     rivals = [trial for trial in trajectory if trial.ok and len(trial.evaluation.outcomes) == total]
     place = next((place for place, trial in enumerate(rivals) if trial.key == baseline.key), None)
-    lines = [f"There is no test: the {final.by} score is that on examples which decided, and too high on average."]
+    missing = "The budget had no room for the test" if task.test else "There is no test"
+    lines = [f"{missing}: the {final.by} score is that on examples which decided, and too high on average."]
     if final.by == "train" and place is not None and task.by == "mean":
         rated = [goodness(task, trial.evaluation.outcomes) for trial in rivals]
         told = selection.corrected(rated, place, [task.worth(0.0, trial.text) for trial in rivals])

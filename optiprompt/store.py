@@ -1,5 +1,6 @@
 """The folder of a run: its events on disk, one process at a time, recovered after a crash."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from optiprompt.errors import RunError
 from optiprompt.events import FORMAT, Ended, Event, Started, Stepped, Working
 from optiprompt.journal import Journal, Record, read
+from optiprompt.resources import runs_folder
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 
@@ -82,6 +84,26 @@ class Run:
                 journal.close()
         if self._lock is not None:
             self._lock.release()
+
+
+def new_folder(name: str) -> Path:
+    """Make a new run's folder under the runs folder, named by task and time: no other process has it then.
+
+    Raises:
+        RunError: it cannot be made.
+    """
+    stem = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('-.') or 'run'}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder, number = runs_folder() / stem, 1
+    while True:
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            folder = folder.with_name(f"{stem}-{number}")
+        except OSError as error:
+            raise RunError(f"{folder} cannot be made: {error.strerror or error}: name a --run-dir") from error
+        else:
+            return folder
 
 
 def lock(folder: Path) -> FileLock:

@@ -10,7 +10,7 @@ from optiprompt import meter
 from optiprompt.backends.base import Backend
 from optiprompt.candidate import Evaluation
 from optiprompt.errors import OptipromptError
-from optiprompt.finals import FINALISTS, Final, Finals, Transferred, baseline_of, compared, decide
+from optiprompt.finals import FEWEST, FINALISTS, Final, Finals, Transferred, baseline_of, compared, decide
 from optiprompt.store import Run
 from optiprompt.tasks.base import Task
 from optiprompt.trajectory import Trajectory
@@ -62,10 +62,17 @@ async def conclude(
 
 
 def _later(task: Task, transfers: Sequence[Transfer]) -> int:
-    """Calls that the run's own dev and test leave to the transfers: where there are too few for all, their part."""
+    """Calls that the run's own dev and test leave to the transfers.
+
+    Where there are too few for all that is their part, but half at most; what the own test needs at least goes first.
+    """
+    left = meter.affordable()
     own = task.calls_each * (FINALISTS * len(task.dev) + 2 * len(task.test))
     later = 2 * sum(each.task.calls_each * len(each.task.test) for each in transfers)
-    return int(min(1.0, meter.affordable() / max(1, own + later)) * later)
+    if left >= own + later:
+        return later
+    least = min(own, 4 * FEWEST * task.calls_each)  # two finalists and two tests, of the smallest splits
+    return int(min(left * min(0.5, later / max(1, own + later)), max(0.0, left - least)))
 
 
 def _compared(transfer: Transfer, both: list[Evaluation] | None) -> Transferred:

@@ -86,10 +86,11 @@ def evaluate(
     Example: optiprompt evaluate multiarith --candidate RUN --scorer openai:gpt-4.1-nano --min-score 0.8
     """
     from optiprompt import evaluation
-    from optiprompt.api import backend, new_folder
+    from optiprompt.api import backend
     from optiprompt.backends.base import BackendOptions
     from optiprompt.report.display import choose
     from optiprompt.report.evaluate import Progressing, show, to_json
+    from optiprompt.store import new_folder
     from optiprompt.tasks._human import human_variants
     from optiprompt.tasks.loader import load_task
 

@@ -150,16 +150,26 @@ def _single(plan: "Plan", run_dir: Path | None, display: Any, as_json: bool) -> 
 
 
 def _tell(search: "Search") -> None:
-    """What the user should know of how the search was set up."""
-    for note in search.task.notes:
+    """What the user should know of how the search was set up.
+
+    Raises:
+        UsageError: a budget of money with a model whose price is not known.
+    """
+    from optiprompt.api import prices_of
+
+    notes = list(search.task.notes)
+    if search.budget.usd is not None and all(price and price.free for price in prices_of(search).values()):
+        notes.append("these models run here or on localhost and cost nothing: the limit of money will not end the run")
+    for note in notes:
         print(f"note: {' '.join(note.split())}", file=sys.stderr)
 
 
 def _run(search: "Search", plan: "Plan", run_dir: Path | None, display: Any) -> "Result":
-    from optiprompt.api import new_folder, run
+    from optiprompt.api import check, run
     from optiprompt.report.display import Display, choose
-    from optiprompt.store import read_events
+    from optiprompt.store import new_folder, read_events
 
+    check(search)
     folder = run_dir or new_folder(search.task.name)
     if (folder / SWEEP).is_file():
         raise RunError(f"{folder} holds several runs: choose another --run-dir, or `optiprompt resume` it")
@@ -170,6 +180,21 @@ def _run(search: "Search", plan: "Plan", run_dir: Path | None, display: Any) -> 
             return run(search, folder, spec=plan.to_json(), watch=watch)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted; all is kept: optiprompt resume {shlex.quote(str(folder))}") from None
+        except OptipromptError:
+            if _failed_late(folder):
+                print(f"what was paid is kept: optiprompt resume {shlex.quote(str(folder))}", file=sys.stderr)
+            raise
+
+
+def _failed_late(folder: Path) -> bool:
+    """Whether the folder holds a run that has scores and failed after them."""
+    from optiprompt.events import Ended, Evaluated
+    from optiprompt.store import read_events
+
+    events = read_events(folder) if (folder / "events.jsonl").is_file() else []
+    ended = events[-1] if events else None
+    scored = any(isinstance(event, Evaluated) for event in events)
+    return scored and isinstance(ended, Ended) and ended.status == "failed"
 
 
 class Interrupted(OptipromptError):
@@ -181,6 +206,9 @@ class Interrupted(OptipromptError):
 def _record(result: "Result") -> dict[str, Any]:
     from optiprompt.report.summary import FIELDS, best_of
 
+    usage = result.usage
+    spent = {"calls": usage.calls, "calls_by_role": dict(result.calls_by_role), "tokens": usage.tokens}
+    told = {"verdict": result.verdict, "stop_reason": result.stop_reason, **spent, "usd": result.usd}
     if result.best is None:  # the budget was spent before anything had a score
-        return {**dict.fromkeys(FIELDS), "status": "finished", "run": str(result.run_dir)}
-    return best_of(result.run_dir or Path()).to_json()
+        return {**dict.fromkeys(FIELDS), "status": "finished", "run": str(result.run_dir), **told}
+    return {**best_of(result.run_dir or Path()).to_json(), **told}

@@ -96,7 +96,7 @@ def _table(rows: "Sequence[Row]", pictures: Sequence[Path]) -> dict[str, Any]:
 
 
 def _search(sweep: "Sweep", run_dir: Path | None, display: Any, as_json: bool) -> None:
-    from optiprompt.api import new_folder
+    from optiprompt.store import new_folder
     from optiprompt.sweep import run_sweep
 
     task = sweep.checked()

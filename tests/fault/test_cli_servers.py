@@ -19,10 +19,14 @@ def task_file(tmp_path: Path, runs: Path) -> str:
 
 
 def search(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, task_file: str, model: str
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    task_file: str,
+    scorer: str,
+    optimizer: str = "",
 ) -> tuple[int, list[str]]:
     """Exit code, and the lines on stderr that are not progress."""
-    words = ["run", task_file, "--optimizer", model, "--scorer", model, "--steps", "1", "--timeout", "2"]
+    words = ["run", task_file, "--optimizer", optimizer or scorer, "--scorer", scorer, "--steps", "1", "--timeout", "2"]
     monkeypatch.setattr(sys, "argv", ["optiprompt", *words])
     with pytest.raises(SystemExit) as stopped:
         cli.main()
@@ -66,3 +70,34 @@ def test_a_server_that_is_down_is_a_failed_run_and_no_score(
     [events] = runs.glob("*/events.jsonl")
     records = [json.loads(line) for line in events.read_text().splitlines()]
     assert [record["type"] for record in records] == ["started", "proposed", "ended"], "a resumed run asks again"
+
+
+def test_a_run_that_fails_after_paid_calls_says_where_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, task_file: str, runs: Path
+) -> None:
+    with ChaosServer() as server, ChaosServer(models=["another"]) as other:
+        code, lines = search(capsys, monkeypatch, task_file, f"openai:m@{server.url}", f"openai:gone@{other.url}")
+    assert code == 1
+    [folder] = runs.iterdir()
+    assert [line for line in lines if str(folder) in line] == [f"what was paid is kept: optiprompt resume {folder}"]
+    assert "gone" in lines[-1]
+
+
+def test_a_limit_of_money_where_nothing_costs_any_and_a_target_out_of_reach_are_said_before_the_first_call(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, task_file: str, runs: Path
+) -> None:
+    with ChaosServer() as server:
+        model = f"openai:m@{server.url}"
+        words = ["optiprompt", "run", task_file, "--optimizer", model, "--scorer", model, "--steps", "0"]
+        monkeypatch.setattr(sys, "argv", [*words, "--target", "85"])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert stopped.value.code == 2
+        assert "a number from 0 to 1" in capsys.readouterr().err
+        assert server.requests == 0
+        assert not runs.exists(), "nothing is left behind"
+        monkeypatch.setattr(sys, "argv", [*words, "--max-usd", "1"])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert not stopped.value.code
+        assert "cost nothing" in capsys.readouterr().err

@@ -105,6 +105,9 @@ def test_a_run_with_json_prints_one_object_and_best_and_resume_agree_with_it(
     code, out, err = call(capsys, monkeypatch, *words)
     assert code == 0
     found = json.loads(out)
+    told = {name: found.pop(name) for name in ("verdict", "stop_reason", "calls", "calls_by_role", "tokens", "usd")}
+    assert told["stop_reason"] == "30 evaluations are made"
+    assert (told["calls"], told["tokens"], told["usd"]) == (0, 0, 0.0)
     assert set(found) == {"text", "score", "low", "high", "split", "step", "status", "run"}
     assert found["split"] == "validation"
     assert found["status"] == "finished"
@@ -118,7 +121,7 @@ def test_a_run_with_json_prints_one_object_and_best_and_resume_agree_with_it(
     assert out == found["text"] + "\n"
     events = (runs / name / "events.jsonl").read_bytes()
     _, out, _ = call(capsys, monkeypatch, "resume", name, "--json")
-    assert json.loads(out) == found
+    assert json.loads(out) == {**found, **told}
     assert (runs / name / "events.jsonl").read_bytes() == events
     _, out, _ = call(capsys, monkeypatch, "resume", name, "--max-evaluations", "40", "--json", "--display", "none")
     assert json.loads(out)["score"] >= found["score"]

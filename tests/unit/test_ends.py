@@ -139,3 +139,21 @@ def test_the_own_test_leaves_a_transfer_its_part_of_few_calls(tmp_path: Path) ->
     assert made.winner is not None, made.reason
     assert 10 <= made.winner.n <= 20
     assert result.test.n >= 50
+
+
+def test_many_transfers_do_not_take_the_own_test(tmp_path: Path) -> None:
+    others = [Transfer(doubling(f"other{n}", (261 + 100 * n, 361 + 100 * n)), Student(f"s{n}")) for n in range(5)]
+    few = op.Budget(steps=1, scorer_calls=250)
+    search = Search(doubling(), TWO, few, TEACHER, Student(), 0, op.Scoring(cache=False), others)
+    result = run(search, tmp_path)
+    assert result.test is not None
+    assert result.test.n >= 20
+
+
+def test_a_test_that_the_budget_had_no_room_for_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    splits = op.Splits(train=examples(1, 41), dev=examples(41, 61), test=examples(61, 161))
+    task = op.PromptTask("doubles", splits, op.graders.number(), start=["Look at it.", "Double it."])
+    few = op.Budget(scorer_calls=85)
+    result = op.optimize(task, optimizer=TEACHER, scorer=Student(), algorithm=TWO, budget=few, run_dir=tmp_path)
+    assert result.test is None
+    assert "no room for the test" in result.verdict

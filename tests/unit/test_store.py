@@ -9,7 +9,7 @@ import pytest
 from optiprompt.candidate import Evaluation, Outcome, Proposal, Usage
 from optiprompt.errors import RunError
 from optiprompt.events import Checked, Ended, Evaluated, Event, Proposed, Started, Stepped, Working
-from optiprompt.store import Run, in_use, opened, read_events
+from optiprompt.store import Run, in_use, new_folder, opened, read_events
 
 EVERYTHING: list[Event] = [
     Started({"task": {"name": "t"}, "seed": 0}, "0.1", {"task": "t"}),
@@ -70,3 +70,9 @@ def test_the_watcher_sees_each_event_once_and_not_those_of_before(tmp_path: Path
     with opened(tmp_path, seen.append) as run:
         run.append(EVERYTHING[-1])
     assert [event.type for event in seen] == ["started", "ended"]
+
+
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(runs: Path) -> None:
+    folders = [new_folder("t") for _ in range(3)]
+    assert len(set(folders)) == 3
+    assert sorted(runs.iterdir()) == sorted(folders)
