@@ -2,26 +2,30 @@
 
 from dataclasses import dataclass, field
 
+from optiprompt.roles import Role
+
 SURE = 2  # attempts that may fail before it is said that no model answers
 
 
 @dataclass
 class Attempts:
-    """What became of the requests since the run began.
+    """What became of the requests since the run began, by the role of the model.
 
     Attributes:
-        heard: a model has replied.
+        heard: the roles in which a model has replied.
         failures: why the last attempts failed, while none has.
     """
 
-    heard: bool = False
-    failures: list[str] = field(default_factory=list)
+    heard: set[Role] = field(default_factory=set)
+    failures: dict[Role, list[str]] = field(default_factory=dict)
 
-    def tell(self, failure: str = "") -> None:
+    def tell(self, role: Role, failure: str = "") -> None:
         """A model was asked, and why that brought nothing; empty where it did."""
-        self.heard = self.heard or not failure
-        self.failures = [] if self.heard else [*self.failures[-SURE:], failure]
+        if not failure:
+            self.heard.add(role)
+        self.failures[role] = [] if role in self.heard else [*self.failures.get(role, [])[-SURE:], failure]
 
-    def unheard(self) -> str:
-        """Why the last attempt failed, where some did and no model has replied; else empty."""
-        return self.failures[-1] if len(self.failures) > SURE else ""
+    def unheard(self, *roles: Role) -> str:
+        """Why the last attempt failed, where some did and in none of the roles a model has replied; else empty."""
+        failures = [] if self.heard & set(roles) else [each for role in roles for each in self.failures.get(role, [])]
+        return failures[-1] if len(failures) > SURE else ""

@@ -105,8 +105,10 @@ def barren(trajectory: Trajectory, reason: str, *, cut: bool) -> str:
     """
     run = meter.current()
     if cut:  # by a limit; but where no model answers, that is the cause
-        cause = run.attempts.unheard() if run and trajectory.best is None else ""
+        cause = run.attempts.unheard("optimizer", "scorer") if run and trajectory.best is None else ""
         return cause and f"nothing could be scored: {reason}; the last failure: {cause}"
+    if run and not trajectory.steps and (cause := run.attempts.unheard("optimizer")):
+        return f"nothing could be proposed: {reason}; the last failure: {cause}"
     if trajectory.best is None and trajectory.rejected:
         return f"nothing could be scored: {trajectory.rejected[-1].evaluation.reason}"
     # Only failed calls: a candidate that could not be scored is data, and says nothing of the set-up.

@@ -12,6 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_excepti
 
 from optiprompt import meter
 from optiprompt.errors import BackendError
+from optiprompt.roles import current_role
 
 T = TypeVar("T")
 
@@ -130,10 +131,10 @@ async def _told(attempt: Awaitable[T]) -> T:
         result = await attempt
     except BackendError as error:
         if run:
-            run.attempts.tell(str(error))
+            run.attempts.tell(current_role(), str(error))
         raise
     if run:
-        run.attempts.tell()
+        run.attempts.tell(current_role())
     return result
 
 

@@ -16,6 +16,7 @@ from optiprompt.backends._retry import RetryPolicy
 from optiprompt.backends.openai import connect
 from optiprompt.data.examples import Example
 from optiprompt.data.splits import Splits
+from optiprompt.errors import SearchFailed
 from optiprompt.testing.server import ChaosServer, Schedule, every, in_turn, status
 
 QUICK = RetryPolicy(attempts=6, connects=2, first_wait=0.01, longest_wait=0.05, total=20.0)
@@ -224,3 +225,20 @@ def test_the_forecast_ends_where_the_run_does(
         assert expected["ends"] == ends
         call(capsys, monkeypatch, *words, "--no-cache")
         assert expected[role]["calls"] == seen(server)[role] == int(limit[1])
+
+
+def test_an_optimizer_that_only_fails_ends_the_run_as_failed_also_under_a_limit_of_its_calls(tmp_path: Path) -> None:
+    budget = op.Budget(optimizer_calls=4, scorer_calls=1000)
+    with (
+        ChaosServer(Answers(), honours_n=False) as solver,
+        ChaosServer(Answers(), faults=in_turn([status(500)]), honours_n=False) as writer,
+        pytest.raises(SearchFailed, match=r"nothing could be proposed: 4 optimizer calls .* 500"),
+    ):
+        op.optimize(
+            op.PromptTask("sums", Splits(examples("train")), op.graders.number(), start=["Add."], max_tokens=60),
+            optimizer=connect(f"w@{writer.url}", op.BackendOptions(timeout=5.0), QUICK),
+            scorer=connect(f"s@{solver.url}", op.BackendOptions(timeout=5.0), QUICK),
+            algorithm=op.Opro(proposals=4, operators="opro"),
+            budget=budget,
+            run_dir=tmp_path / "run",
+        )
