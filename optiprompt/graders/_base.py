@@ -62,6 +62,10 @@ class Grader(ABC):
         """All answers that there are, where they are few and known: an instruction may name them."""
         return ()
 
+    def misfit(self, target: Target) -> str:
+        """Why no reply can be graded by that target, in words behind it; empty where it can."""
+        return ""
+
     @abstractmethod
     async def grade(self, output: str, target: Target, *, question: str = "", judge: Backend | None = None) -> Verdict:
         """Grade one reply.

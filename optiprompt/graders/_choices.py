@@ -8,7 +8,7 @@ from functools import lru_cache
 from optiprompt.graders._asked import asked_person, asked_word
 from optiprompt.graders._degrees import PARTS, TO_LAST, degrees, fits
 from optiprompt.graders._numbers import Number, parse
-from optiprompt.graders._text import fold, plain
+from optiprompt.graders._text import UNSPACED, fold, plain
 
 _FORMS = (
     re.compile(r"(?<!\w)\(([A-Z])\)"),
@@ -38,6 +38,7 @@ _EITHER = re.compile(r"[^\W\d_]+ or [^\W\d_]+")
 _ZEROS = re.compile(r"\b0+(?=\d+/)|(?<=/)0+(?=\d+/)")
 _ARTICLES = re.compile(r"\b(?:the|an?)\s(?=\s*\S)")
 _SPACES = re.compile(r"\s+")
+_NOT_CJK = frozenset("\u4e0d\u975e\u6ca1\u6c92\u7121\u65e0\u672a\u5426")  # bu, fei, mei, wu, wei, fou
 _OPERATORS = re.compile(r" ([+*/^]) |(?<=\d) ([-\u2013]) (?=[\d(])|(?<=[(]) | (?=[)])")
 _COMMON_WORDS = "the a an of in on at to is are was were be by for from and or not it its with as than that this"
 _COMMON = frozenset(_COMMON_WORDS.split())
@@ -246,18 +247,19 @@ def _as_numbers(date: re.Match[str]) -> str:
 
 
 def _places(text: str, part: str) -> list[tuple[int, int]]:
-    """Where a part stands in a text as whole words and numbers."""
+    """Where a part stands in a text as whole words and numbers; in scripts without spaces anywhere, unless denied."""
     places = []
     start = text.find(part)
     while start >= 0:
         end = start + len(part)
         before, after = text[start - 1 : start], text[end : end + 2]
         inside = (
-            part[0].isalnum() and (before.isalnum() or ((part[0].isdigit() and before in ("-", ".", "/")) and before))
+            part[0].isalnum()
+            and (_joined(before, part[0]) or ((part[0].isdigit() and before in ("-", ".", "/")) and before))
         ) or (
             part[-1].isalnum()
             and (
-                after[:1].isalnum()
+                _joined(part[-1], after[:1])
                 or (part[-1].isdigit() and after[:1] in (".", ",", "/", "%") and after[1:].isdigit())
             )
         )
@@ -265,6 +267,13 @@ def _places(text: str, part: str) -> list[tuple[int, int]]:
             places.append((start, end))
         start = text.find(part, end if not inside else start + 1)
     return places
+
+
+def _joined(char: str, following: str) -> bool:
+    """Whether a word may go on from the one character to the next."""
+    if not (char.isalnum() and following.isalnum()):
+        return False
+    return char in _NOT_CJK or not (UNSPACED.match(char) or UNSPACED.match(following))
 
 
 def _singular(text: str) -> str:

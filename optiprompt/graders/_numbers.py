@@ -27,7 +27,9 @@ _NUMBER = re.compile(
     (?P<money>[$€£¥][ ]?(?P<inner>-)?)?
     (?:
         (?<![\w.])(?P<digits>
-            \d{{1,3}}(?:,\d{{2,3}}){{0,8}},\d{{3}}(?!\d) | \d{{1,3}}(?:[ ]\d{{3}}){{1,6}}(?![\d.,/]?\d) | \d+ | (?=\.\d)
+            [1-9]\d{{0,2}}(?:\.\d{{3}}){{1,6}}(?=,\d\d?(?![\d,])) | [1-9]\d{{0,2}}(?:\.\d{{3}}){{2,6}}(?![\d.,]?\d)
+            | \d{{1,3}}(?:,\d{{2,3}}){{0,8}},\d{{3}}(?!\d) | \d{{1,3}}(?:[ ]\d{{3}}){{1,6}}(?![\d.,/]?\d)
+            | \d+ | (?=\.\d)
         )
         (?P<decimals>\.\d+ | ,\d{{1,2}}(?![\d,]))?
         (?P<power>e[-+]?\d{{1,2}}(?!\w))?
@@ -118,7 +120,7 @@ def _with_cents(match: re.Match[str]) -> str:
 
 
 def _digits(match: re.Match[str], units: str) -> Iterator[Found]:
-    whole = match["digits"].replace(",", "").replace(" ", "")
+    whole = re.sub(r"[,. ]", "", match["digits"])
     decimals = (match["decimals"] or "")[1:]
     if len(whole) + len(decimals) > 100 or not (whole + decimals).isascii():
         return

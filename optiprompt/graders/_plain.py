@@ -4,11 +4,10 @@ import re
 
 from optiprompt.graders._final import last_marker
 from optiprompt.graders._numbers import NUMBER_WORDS
-from optiprompt.graders._text import clean, fold, plain, sentences
+from optiprompt.graders._text import UNSPACED, clean, fold, plain, sentences
 
 _TOKEN = re.compile(r"[^\W_]+(?:['&./:,-][^\W_]+)*|[^\w\s.,;:!?\"'()\[\]{}<>`*_-]")
 _PARTS = re.compile(r"(?<!\d)[:.,&'](?=\w)|[:.,&'](?!\d)")
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _SPLIT = re.compile(r"[-/]")
 _NOT = frozenset(["not", "never", "neither", "nor", "non", "isn't", "wasn't", "aren't", "doesn't", "cannot", "can't"])
 _HEDGES = frozenset(["or", "either", "both", "and/or"])
@@ -29,7 +28,7 @@ def contains(output: str, target: str) -> bool:
     for words in (said, [part for word in said for part in _PARTS.split(word) if part]):
         if f" {' '.join(goal)} " in f" {' '.join(words)} ":
             return True
-    return bool(_UNSPACED.search(target)) and fold(target.strip()) in fold(output)
+    return bool(UNSPACED.search(target)) and fold(target.strip()) in fold(output)
 
 
 def says(output: str, target: str, question: str = "") -> bool:

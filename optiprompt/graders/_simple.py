@@ -61,12 +61,18 @@ class Choice(Grader):
 
     async def grade(self, output: str, target: Target, *, question: str = "", judge: Backend | None = None) -> Verdict:
         options = self._as_options()
+        if fault := self.misfit(target):
+            raise GradingError(f"the target {target!r} {fault}")
         wanted = [options.named(one) for one in targets_of(target)]
-        if None in wanted:
-            raise GradingError(f"the target {target!r} is none of the choices: {', '.join(self.options)}")
         key = picked(output, question, options)
         answer = next((option.raw for option in options.items if option.key == key), "")
         return Verdict(float(any(option is not None and option.key == key for option in wanted)), answer)
+
+    def misfit(self, target: Target) -> str:
+        """It names options."""
+        options = self._as_options()
+        known = all(map(options.named, targets_of(target)))
+        return "" if known else f"is none of the choices: {', '.join(self.options)}"
 
     def _as_options(self) -> Options:
         letters = [option.strip().lower() for option in self.options]
@@ -89,15 +95,22 @@ class Json(Grader):
             return Verdict(0.0, "", "the reply holds no JSON object")
         return Verdict(float("" in faults), jsonlib.dumps(said, ensure_ascii=False), min(faults, key=len))
 
+    def misfit(self, target: Target) -> str:
+        """It is an object with the fields."""
+        for one in targets_of(target):
+            wanted = _last_object(one)
+            if wanted is None:
+                return "is no JSON object"
+            unknown = [name for name in self.fields or () if name not in wanted]
+            if unknown:
+                return f"has no field {unknown[0]!r}: it has {', '.join(wanted)}"
+        return ""
+
     def _fault(self, said: dict[str, Any], target: str) -> str:
         """What is wrong with an object, empty if nothing."""
-        wanted = _last_object(target)
-        if wanted is None:
-            raise GradingError(f"the target is no JSON object: {target[:80]!r}")
-        missing = object()
-        unknown = [name for name in self.fields or () if name not in wanted]
-        if unknown:
-            raise GradingError(f"the target has no field {unknown[0]!r}: it has {', '.join(wanted)}")
+        if fault := self.misfit(target):
+            raise GradingError(f"the target {target[:80]!r} {fault}")
+        wanted, missing = _last_object(target) or {}, object()
         for name in self.fields or wanted:
             if not _equal(said.get(name, missing), wanted.get(name)):
                 got = jsonlib.dumps(said[name], ensure_ascii=False) if name in said else "nothing"

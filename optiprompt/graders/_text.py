@@ -34,6 +34,8 @@ _HEAD, _TAIL = 4_000, 16_000  # characters
 _BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{|[{}]")
 _FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{([^{}]*)\}|(\d))\s*(?:\{([^{}]*)\}|(\d))")
 _STYLED = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|mathsf|operatorname|emph)\s*\{([^{}]*)\}")
+# Thai, Lao, Burmese, Khmer, Chinese and Japanese characters: between their words stands no space.
+UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _LATEX_SPACE = re.compile(r"\\[,;: ]|\\[()\[\]]|\\q?quad\b|\\left\b|\\right\b")
 _COMMAND = re.compile(r"\\[a-z]+")
 _SENTENCE_END = re.compile(r"[.!?]+[)\"']*(?=\s|$)|\n+")

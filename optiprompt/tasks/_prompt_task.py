@@ -24,6 +24,7 @@ from optiprompt.graders import Grader, GradingError, Verdict
 from optiprompt.spaces.prompt import Prompt, Prompts, as_prompt
 from optiprompt.spaces.text import MAX_CHARS, OPENING, Text
 from optiprompt.tasks._asking import Asking, Position, final_request, final_text, no_answer
+from optiprompt.tasks._fit import check_targets
 from optiprompt.tasks._guard import Guard
 from optiprompt.tasks._options import Likeliest
 from optiprompt.tasks._structured import arranged, shows, split_off
@@ -98,6 +99,7 @@ class PromptTask(Task):
         for text in start:
             check_start(self.space, text)
         self.splits = data if isinstance(data, Splits) else cut(data)
+        check_targets(name, self.splits, grader)
         self.examples, self.dev, self.test = self.splits.train, self.splits.dev, self.splits.test
         self.grader = grader
         self.asking = Asking(position, form, markers, system)

@@ -194,7 +194,7 @@ def test_a_run_is_not_gone_on_with_under_another_limit_or_another_cost(tmp_path:
     task = op.load_task("nasbench201").within({"parameters": 0.5})
     op.optimize(task, algorithm=op.Random(), steps=1, run_dir=tmp_path)
     for other in (task.within({"parameters": 0.9}), task.against("parameters"), op.load_task("nasbench201")):
-        with pytest.raises(RunError, match="holds another search, with task "):
+        with pytest.raises(RunError, match=r"holds another search, with task\."):
             op.optimize(other, algorithm=op.Random(), steps=1, run_dir=tmp_path)
 
 

@@ -180,6 +180,22 @@ def test_a_grader_that_fails_and_one_that_asks_a_judge() -> None:
     assert evaluate(task, "Add", lambda text: "3").usage.calls == 18  # the scorer judges itself
 
 
+@pytest.mark.parametrize(
+    ("grader", "target", "said"),
+    [
+        (graders.choice(["bug", "billing"]), "Billling", "'Billling' of b is none of the choices: bug, billing"),
+        (graders.json(["name"]), '{"nam": "Ann"}', "of b has no field 'name': it has nam"),
+        (graders.json(), "Ann", "'Ann' of b is no JSON object"),
+    ],
+)
+def test_examples_that_can_never_be_graded_are_refused_before_anything_is_asked(
+    grader: graders.Grader, target: str, said: str
+) -> None:
+    right = "billing" if isinstance(grader.labels, tuple) and grader.labels else '{"name": "Ann"}'
+    with pytest.raises(DataError, match=re.escape(said)):
+        PromptTask("t", Splits((Example("a", "x", right),), test=(Example("b", "y", target),)), grader)
+
+
 def test_several_right_answers() -> None:
     task = PromptTask("opposites", Splits((Example("a", "up", ("down", "below")),)), graders.contains())
     assert evaluate(task, "Opposite?", lambda text: "It is below.").score == 1.0
