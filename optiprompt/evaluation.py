@@ -22,10 +22,11 @@ from optiprompt.data.examples import Example
 from optiprompt.errors import OptipromptError, ParseError, RunError, UsageError
 from optiprompt.events import Evaluated, Started
 from optiprompt.measurement import Measured, Measurement, labels_of
-from optiprompt.spaces.prompt import MOST_SHOTS, PARTS, Prompts, tagged
+from optiprompt.spaces.prompt import MOST_SHOTS, PARTS, Prompts, as_prompt, tagged
 from optiprompt.spaces.text import Text
 from optiprompt.store import Run, new_folder, opened
 from optiprompt.tasks._multi_task import MultiTask
+from optiprompt.tasks._structured import shows
 from optiprompt.tasks.base import Task
 from optiprompt.tasks.prompt import PromptTask
 from optiprompt.threads import in_thread
@@ -75,20 +76,27 @@ def evaluate(
         raise UsageError(f"evaluate measures instructions, and {task.name} is no prompt task: use `optiprompt run`")
     if scorer is None:
         raise UsageError(f"the task {task.name} needs a scorer: the model whose answers are graded")
-    examples = _examples(task, split, limit)
+    whole = _examples(task, split, limit)
     if candidates is None:
         candidates = list(task.start(random.Random(0)))[:1]
     texts = [candidates] if isinstance(candidates, str) else list(candidates)
     given = [_candidate(text, task) for text in texts]
     if not given:
         raise UsageError("there is no candidate to evaluate: give at least one")
+    examples = tuple(each for each in whole if not any(shows(as_prompt(one.value), [each]) for one in given))
+    if not examples:
+        raise UsageError(
+            f"the candidates show all {len(whole)} {split} examples with their answers: take another split"
+        )
     folder = Path(run_dir) if run_dir is not None else new_folder(f"evaluate-{task.name}")
     with opened(folder) as store, closing(ReplyCache(cache_file())) as replies:
         _start(store, task, scorer, split, examples, given)
         work = _Work(task, examples, scorer, store, replies if cache else None, progress)
         measured = in_own_loop(lambda: _measure(work, given))
     everything = [example for name in SPLITS for example in getattr(task.splits, name)]
-    return Measurement(task.name, scorer.name, split, examples, labels_of(everything), measured, folder)
+    return Measurement(
+        task.name, scorer.name, split, examples, labels_of(everything), measured, folder, len(whole) - len(examples)
+    )
 
 
 def _examples(task: PromptTask, split: str, limit: int | None) -> tuple[Example, ...]:

@@ -79,6 +79,7 @@ class Measurement:
         labels: the targets of the task where they are few kinds that come again and again, else empty.
         candidates: in the order in which they were given.
         run_dir: the folder of the replies; the same measurement with it pays nothing again.
+        left_out: how many examples of the split were not asked, because a candidate shows them with their answers.
     """
 
     task: str
@@ -88,6 +89,7 @@ class Measurement:
     labels: tuple[str, ...]
     candidates: tuple[Measured, ...]
     run_dir: Path
+    left_out: int = 0
 
     @property
     def majority(self) -> float | None:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -113,6 +114,10 @@ def evaluate(
         except KeyboardInterrupt:
             again = f"the same command with --run-dir {shlex.quote(str(folder))} goes on"
             raise Interrupted(f"interrupted; the replies are kept: {again}") from None
+        except OptipromptError:
+            with suppress(OSError):
+                folder.rmdir()  # where nothing was written to it
+            raise
     if as_json:
         print(json.dumps(to_json(done), ensure_ascii=False))
     else:

@@ -71,6 +71,8 @@ def show(measurement: Measurement) -> None:
     console = Console(markup=False, highlight=False, soft_wrap=True)
     count, majority = len(measurement.examples), measurement.majority
     baseline = "" if majority is None else f"; always the most frequent answer: {majority:.3f}"
+    if measurement.left_out:
+        baseline += f"; {measurement.left_out} left out, which a candidate shows with their answers"
     console.print(
         f"{measurement.task}: {count} {measurement.split} examples, answered by {measurement.scorer}{baseline}"
     )

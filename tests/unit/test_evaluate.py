@@ -16,6 +16,7 @@ import optiprompt as op
 from optiprompt import cli
 from optiprompt.errors import RunError, UsageError
 from optiprompt.measurement import labels_of
+from optiprompt.report.evaluate import show
 from optiprompt.testing.server import ChaosServer
 
 KEYS = {"candidate", "score", "low", "high", "n", "calls", "cached", "failed", "tokens", "wall_seconds"}
@@ -223,7 +224,7 @@ def test_a_bad_call_is_one_line_and_leaves_nothing_behind(
     code, out, err = call(capsys, monkeypatch, "evaluate", *words, "--scorer", model)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert named in err
-    assert not runs.exists()
+    assert not list(runs.glob("*"))
 
 
 def test_a_missing_scorer_is_named(
@@ -307,3 +308,18 @@ def test_ctrl_c_keeps_the_replies_and_says_how_to_go_on(task_file: str, tmp_path
         done = op.evaluate(op.load_task(task_file), scorer=op.backend(f"openai:m@{server.url}"), run_dir=folder)
         assert server.requests - before == 20 - kept
         assert (done.candidates[0].cached, done.candidates[0].usage.calls) == (kept, 20 - kept)
+
+
+def test_examples_that_a_candidate_shows_are_left_out_for_all(
+    task_file: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = op.load_task(task_file)
+    shots = "".join(
+        f"<example><input>{each.input}</input><output>{each.target}</output></example>" for each in task.examples[:4]
+    )
+    shown = f"<instruction>Look.</instruction>{shots}"
+    done = op.evaluate(task, [shown, "Guess."], scorer=op.backend(model), split="train", run_dir=tmp_path / "m")
+    assert done.left_out == 4
+    assert [len(each.graded) for each in done.candidates] == [6, 6]
+    show(done)
+    assert "4 left out, which a candidate shows" in capsys.readouterr().out
