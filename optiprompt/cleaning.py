@@ -52,7 +52,7 @@ def instructions(reply: str, tag: str = "INS", most: int = 8) -> list[str]:
     """
     if tag == OPENING and (sentences := _usable(_tagged(_marks(tag).split(_unthought(reply))))):
         return sentences[:most]
-    text = _unthought(reply)
+    text = _as_asked(_unthought(reply), tag)
     closed, _ = _inside(_marks(tag).split(text))
     found = _distinct(each for piece in closed for each in _meant(piece, tag)) if closed else _settled(text, tag)
     return found[:most]
@@ -60,6 +60,8 @@ def instructions(reply: str, tag: str = "INS", most: int = 8) -> list[str]:
 
 def _meant(piece: str, tag: str) -> list[str]:
     """What stands between tags is what was asked for, as it is, unless there is more in it than an instruction."""
+    if alone := wording.ALONE.fullmatch(piece):
+        return _meant(alone[2], tag)
     if wording.SECTION.search(piece):
         return [piece.strip()]
     lines = piece.strip().splitlines()
@@ -69,6 +71,13 @@ def _meant(piece: str, tag: str) -> list[str]:
     if wording.plain(piece):
         return [polished(wording.bare(piece))]
     return [piece.strip()] if composed(piece) else _settled(piece, tag)
+
+
+def _as_asked(text: str, tag: str) -> str:
+    """With the tags that were asked for, where a model wrote others in their place."""
+    if _marks(tag).search(text) or wording.PARTS.search(text) or not wording.LIKE_OPENED.search(text):
+        return text
+    return wording.LIKE_TAGS.sub(lambda mark: f"<{'/' if '/' in mark[0] else ''}{tag}>", text)
 
 
 def _settled(text: str, tag: str) -> list[str]:
@@ -120,7 +129,7 @@ def _read(text: str, tag: str) -> list[str]:
 
 
 def _marks(tag: str) -> re.Pattern[str]:
-    return re.compile(rf"<\s{{0,3}}(/?)\s{{0,3}}{re.escape(tag)}\s{{0,3}}>", re.IGNORECASE)
+    return re.compile(rf"<{{1,2}}\s{{0,3}}(/?)\s{{0,3}}{re.escape(tag)}\s{{0,3}}>{{1,2}}", re.IGNORECASE)
 
 
 def _usable(texts: Iterable[str]) -> list[str]:

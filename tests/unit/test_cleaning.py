@@ -40,6 +40,11 @@ def test_there_are_enough_real_replies() -> None:
         f"I begin with <INS> and end it with </INS>, as asked.\n<INS>{WRITE}</INS>",
         f"<ins>{WRITE}",
         f"<INS>{WRITE}<INS>",
+        f"<<INS>>{WRITE}<</INS>>",
+        f"[INS]{WRITE}[/INS]",
+        f"<INS><instruction>{WRITE}</instruction></INS>",
+        f"Here is the improved instruction: <instruction>\n{WRITE}\n</instruction>\nIt is better, for it is clear.",
+        f"<Improved_Prompt>{WRITE}</Improved_Prompt>",
         f"<think>Perhaps <INS>Answer it.</INS> is enough.</think><INS>{WRITE}</INS>",
         f"First I think of it.</think>\n\n{WRITE}",
         f'"{WRITE}"',
@@ -243,6 +248,8 @@ def test_the_first_words_of_an_answer_may_be_about_the_task(sentence: str) -> No
         "Write a Python function that solves it. Return only the code in a ```python block.",
         "You must not explain. Write the plural.",
         "Write an image prompt to depict the given scene.",
+        "Write what an image shows between <prompt> and </prompt>.",
+        "<instruction>Write it.</instruction>\n<format>One word.</format>",
     ],
 )
 def test_what_stands_between_tags_is_meant_as_it_is(text: str) -> None:
