@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -28,8 +28,17 @@ SENTENCES = (
 )
 
 
+# As a system message, where candidates may have one. Found by hand: the first never made an instruction worse.
+SYSTEMS = (
+    "Reply with the output of the task and nothing else.",
+    "You are given a task and an input. Reply with the output and nothing else.",
+)
+
+
 class Edit(Operator):
     """Takes a sentence out of one of the best candidates, or adds one on the form of the answer or on care.
+
+    Where candidates may have a system message, one that has none is given one.
 
     While nothing is right, what was induced from the examples may lack no more than the form, and is given it.
     """
@@ -69,7 +78,7 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     others = [replace(prompt, instruction=text) for _, prompt in varied for text in _varied(prompt.instruction)]
     rng.shuffle(others)
     seen = set[str]()
-    for prompt in [*lacking, *others]:
+    for prompt in [*lacking, *_with_system(scene.task.space, [prompt for _, prompt in varied]), *others]:
         try:
             text = _shown(scene, prompt)
             candidate = scene.task.space.candidate(text)
@@ -79,6 +88,13 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
             continue
         seen.add(candidate.key)
         yield text
+
+
+def _with_system(space: Space[Any], prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The prompts with a system message, where there may be one and they have none."""
+    if not isinstance(space, Prompts) or "system" not in space.parts:
+        return []
+    return [replace(prompt, system=each) for each in SYSTEMS for prompt in prompts if not prompt.system]
 
 
 def _shown(scene: Scene, prompt: Prompt) -> str:

@@ -11,7 +11,8 @@ from optiprompt.backends.base import Request
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.errors import UsageError
 from optiprompt.operators._form import FORMS, says_form, with_sentence
-from optiprompt.operators.edit import _varied
+from optiprompt.operators.edit import SYSTEMS, _varied
+from optiprompt.spaces.prompt import as_prompt
 
 WORDS = {"warm": "cold", "early": "late", "full": "empty", "near": "far", "loud": "quiet", "soft": "hard"}
 EXAMPLES = tuple(op.Example(word, word, opposite) for word, opposite in WORDS.items())
@@ -225,6 +226,15 @@ def test_what_is_written_for_a_structured_prompt_is_its_instruction_and_all_else
     assert {trial.proposal.source for trial in made} == {"edit", "paraphrase"}
     kept = best.partition("<instruction>")[0], best.partition("</instruction>")[2]
     assert all(trial.text.startswith(kept[0]) and trial.text.endswith(kept[1]) for trial in made)
+
+
+def test_an_edit_adds_a_system_message_where_there_may_be_one(tmp_path: Path) -> None:
+    task = op.PromptTask("opposites", op.Splits(EXAMPLES), op.graders.exact(), start=["Answer.", GOOD])
+    task.structure(["system", "instruction"])
+    algorithm = op.Opro(operators="edit", proposals=4)
+    result = op.optimize(task, optimizer=Asked({}), scorer=scorer(), algorithm=algorithm, steps=1, run_dir=tmp_path)
+    made = [as_prompt(trial.candidate.value) for trial in result.trajectory if trial.step and trial.candidate]
+    assert [each.system for each in made if each.instruction == GOOD] == list(SYSTEMS)
 
 
 def test_a_prompt_without_an_instruction_is_given_a_sentence_and_no_full_stop(tmp_path: Path) -> None:
