@@ -1,6 +1,7 @@
 """Commands that search: demo, run, resume."""
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -84,7 +85,7 @@ def run(
     Example: optiprompt run nasbench201 --optimizer smollm2 --steps 25
     """
     if dry_run:
-        _forecast(plan.search(), as_json)
+        _forecast(plan, as_json)
         if repeats > 1:
             print(f"this is one of {repeats} runs", file=sys.stderr)
     elif repeats > 1:
@@ -95,9 +96,12 @@ def run(
         _single(plan, run_dir, display, as_json)
 
 
-def _forecast(search: "Search", as_json: bool) -> None:
+def _forecast(plan: "Plan", as_json: bool) -> None:
     from optiprompt.forecast import forecast
 
+    if not os.environ.get("OPENAI_API_KEY"):
+        os.environ["OPENAI_API_KEY"] = "dry-run"  # nobody is asked, so any key does
+    search = plan.search()
     _tell(search)
     expected = forecast(search)
     print(json.dumps(expected.to_json(), ensure_ascii=False) if as_json else expected.text())

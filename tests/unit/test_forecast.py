@@ -25,7 +25,7 @@ max_tokens: 100
 
 @pytest.fixture
 def task(tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "")
     monkeypatch.setenv("OPTIPROMPT_PRICES", str(tmp_path / "prices.yaml"))
     (tmp_path / "prices.yaml").write_text("writer: {input: 3, output: 12}\nsolver: {input: 0.5, output: 2}\n")
     # The solver always says 7, which is right for a quarter: there is something to vary.
@@ -180,3 +180,10 @@ def test_a_task_without_scorer_and_a_model_that_is_not_here(call: Any, runs: Pat
     assert code == 0
     assert "in all" in out
     assert not runs.exists()
+
+
+def test_no_key_is_needed_to_be_told_what_a_run_would_cost(task: str, call: Any) -> None:
+    words = ["run", task, "--optimizer", "openai:gpt-4.1-mini", "--scorer", "openai:gpt-4.1-nano", "--steps", "2"]
+    code, out = call(*words, "--dry-run", "--json")
+    assert code == 0
+    assert json.loads(out)["usd"] > 0
