@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+from optiprompt._differ import difference
 from optiprompt.algorithms.base import Algorithm
 from optiprompt.algorithms.opro import Opro
 from optiprompt.backends._cached import GroupedCache
@@ -142,7 +143,8 @@ def optimize(
         seed=seed,
         scoring=scoring or Scoring(),
     )
-    check(search)
+    if run_dir is None or not (Path(run_dir) / "events.jsonl").is_file():
+        check_new(search)
     return run(search, Path(run_dir) if run_dir is not None else new_folder(task.name), watch=watch)
 
 
@@ -172,11 +174,24 @@ def run(
 
 
 def check(search: Search) -> None:
-    """Refuse a search that lacks a model or whose budget cannot be kept; nothing has been spent or written.
+    """Refuse a search that lacks a model.
 
     Raises:
-        UsageError: says what is wrong.
+        UsageError: says which one.
     """
+    if search.algorithm.needs_optimizer and search.optimizer is None:
+        raise UsageError(f"the algorithm {search.algorithm.name} needs an optimizer: the model that proposes")
+    if search.task.needs_scorer and search.scorer is None:
+        raise UsageError(f"the task {search.task.name} needs a scorer: the model whose answers are graded")
+
+
+def check_new(search: Search) -> None:
+    """Refuse a search that lacks a model, whose budget cannot be kept or whose target is out of reach.
+
+    Raises:
+        UsageError: says what is wrong; nothing has been spent or written.
+    """
+    check(search)
     prices_of(search)
     task, target = search.task, search.budget.target
     if target is not None and task.bounds and not task.bounds[0] <= target <= task.bounds[1]:
@@ -184,10 +199,6 @@ def check(search: Search) -> None:
         raise UsageError(
             f"target {target:g}: the {task.score_name} of {task.name} is a number from {low:g} to {high:g}"
         )
-    if search.algorithm.needs_optimizer and search.optimizer is None:
-        raise UsageError(f"the algorithm {search.algorithm.name} needs an optimizer: the model that proposes")
-    if search.task.needs_scorer and search.scorer is None:
-        raise UsageError(f"the task {search.task.name} needs a scorer: the model whose answers are graded")
 
 
 def prices_of(search: Search) -> dict[str, Price | None]:
@@ -248,19 +259,11 @@ def _start(search: Search, store: Run, spec: Mapping[str, Any]) -> None:
     for name, value in settings.items():
         there = store.started.settings.get(name)
         if there != value:
-            what = _difference(name, there, value)
+            what = difference(name, there, value)
             raise RunError(f"{store.folder} holds another search, with {what}: choose another --run-dir")
     specs = [event.spec for event in store.events if isinstance(event, Started | Extended)]
     if spec and specs[-1] != spec:
         store.append(Extended(spec), durable=True)
-
-
-def _difference(name: str, there: Any, here: Any) -> str:
-    """What differs, as `algorithm.shown 8, not 20`: of settings in settings only the first that does."""
-    while isinstance(there, dict) and isinstance(here, dict):
-        key = next(key for key in {**there, **here} if there.get(key) != here.get(key))
-        name, there, here = f"{name}.{key}", there.get(key), here.get(key)
-    return f"{name} {there!r:.100}, not {here!r:.100}"
 
 
 def _bounded(task: Task) -> dict[str, Any]:

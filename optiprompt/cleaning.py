@@ -61,7 +61,7 @@ def instructions(reply: str, tag: str = "INS", most: int = 8) -> list[str]:
 def _meant(piece: str, tag: str) -> list[str]:
     """What stands between tags is what was asked for, as it is, unless there is more in it than an instruction."""
     if alone := wording.ALONE.fullmatch(piece):
-        return _meant(alone[2], tag)
+        piece = alone[2]
     if wording.SECTION.search(piece):
         return [piece.strip()]
     lines = piece.strip().splitlines()

@@ -58,7 +58,7 @@ def evaluate(
         candidates: the instructions, of any length; the task's first starting candidate by default.
         scorer: the model that is instructed and graded.
         split: `train`, `dev` or `test`.
-        limit: only the first so many examples of the split.
+        limit: only the first so many examples of the split, those left out that a candidate shows with their answers.
         run_dir: the folder; a new one under `OPTIPROMPT_RUNS` (or ./runs) by default.
         cache: take replies from the cache that all runs share, and keep them there.
         progress: told after each reply.
@@ -76,14 +76,17 @@ def evaluate(
         raise UsageError(f"evaluate measures instructions, and {task.name} is no prompt task: use `optiprompt run`")
     if scorer is None:
         raise UsageError(f"the task {task.name} needs a scorer: the model whose answers are graded")
-    whole = _examples(task, split, limit)
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit must be at least 1, not {limit}")
+    whole = _examples(task, split)
     if candidates is None:
         candidates = list(task.start(random.Random(0)))[:1]
     texts = [candidates] if isinstance(candidates, str) else list(candidates)
     given = [_candidate(text, task) for text in texts]
     if not given:
         raise UsageError("there is no candidate to evaluate: give at least one")
-    examples = tuple(each for each in whole if not any(shows(as_prompt(one.value), [each]) for one in given))
+    asked = tuple(each for each in whole if not any(shows(as_prompt(one.value), [each]) for one in given))
+    examples = asked[:limit]
     if not examples:
         raise UsageError(
             f"the candidates show all {len(whole)} {split} examples with their answers: take another split"
@@ -95,21 +98,19 @@ def evaluate(
         measured = in_own_loop(lambda: _measure(work, given))
     everything = [example for name in SPLITS for example in getattr(task.splits, name)]
     return Measurement(
-        task.name, scorer.name, split, examples, labels_of(everything), measured, folder, len(whole) - len(examples)
+        task.name, scorer.name, split, examples, labels_of(everything), measured, folder, len(whole) - len(asked)
     )
 
 
-def _examples(task: PromptTask, split: str, limit: int | None) -> tuple[Example, ...]:
+def _examples(task: PromptTask, split: str) -> tuple[Example, ...]:
     if split not in SPLITS:
         raise UsageError(f"unknown split {split!r}: there are {', '.join(SPLITS)}")
-    if limit is not None and limit < 1:
-        raise UsageError(f"limit must be at least 1, not {limit}")
     examples: tuple[Example, ...] = getattr(task.splits, split)
     if not examples:
         others = [name for name in SPLITS if getattr(task.splits, name)]
         hint = f"choose another split ({', '.join(others)})" if others else "give it data"
         raise UsageError(f"the {split} split of {task.name} has no examples: {hint}, or its size: --{split} N")
-    return examples[:limit]
+    return examples
 
 
 def _candidate(text: str, task: PromptTask) -> Candidate[Any]:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -93,17 +94,17 @@ def new_folder(name: str) -> Path:
         RunError: it cannot be made.
     """
     stem = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('-.') or 'run'}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder, number = runs_folder() / stem, 1
-    while True:
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            number += 1
-            folder = folder.with_name(f"{stem}-{number}")
-        except OSError as error:
-            raise RunError(f"{folder} cannot be made: {error.strerror or error}: name a --run-dir") from error
-        else:
-            return folder
+    runs = runs_folder()
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            folder = runs / (stem if number == 1 else f"{stem}-{number}")
+            with suppress(FileExistsError):
+                folder.mkdir()
+                break
+    except OSError as error:
+        raise RunError(f"a folder in {runs} cannot be made: {error.strerror or error}: name a --run-dir") from error
+    return folder
 
 
 def lock(folder: Path) -> FileLock:

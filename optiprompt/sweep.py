@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from optiprompt.algorithms.base import Setting
-from optiprompt.api import Result, backend, check, in_own_loop, run
+from optiprompt.api import Result, backend, check_new, in_own_loop, run
 from optiprompt.backends.base import Backend, BackendOptions
 from optiprompt.config import Plan
 from optiprompt.errors import OptipromptError, RunError, UsageError
@@ -143,7 +143,7 @@ class Sweep:
         for cell in self.cells():
             try:
                 search = cell.plan.search()
-                check(search)
+                check_new(search)
                 search.algorithm.begin(Setting(search.task, search.optimizer, search.seed))
             except OptipromptError as error:
                 error.args = (f"{cell.name}: {error}" if cell.name else str(error),)

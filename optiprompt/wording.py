@@ -113,13 +113,14 @@ DATA = re.compile(r"[^.:]{1,40} ?(?::|->|→|=>?) ?\S{1,30}\W*")
 SECTION = re.compile(r"<(system|instruction|format)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 PARTS = re.compile(r"</?(?:system|format|example)>", re.IGNORECASE)
 # An instruction in tags of its own, and no other part.
-ALONE = re.compile(
-    r"\s*<(instruction|prompt)>((?:(?!</?(?:system|format|example)>).)*)</\1>\s*", re.DOTALL | re.IGNORECASE
-)
+_NO_TAG = r"(?!</?(?:system|instruction|prompt|format|example)>)"
+ALONE = re.compile(rf"\s*<(instruction|prompt)>((?:{_NO_TAG}.)*)</\1>\s*", re.DOTALL | re.IGNORECASE)
 # Tags that models write in the place of <INS>, and where one of them begins a proposal.
 _LIKE = r"(?:<{}(?:(?:new|improved|revised|better|final)[_ ]?)?(?:instruction|prompt)>|[\[{{]{}INS[\]}}])"
 LIKE_TAGS = re.compile(_LIKE.format("/?", "/?"), re.IGNORECASE)
-LIKE_OPENED = re.compile(rf"(?:^|:)[\s*`\"']{{0,9}}{_LIKE.format('', '')}", re.IGNORECASE | re.MULTILINE)
+LIKE_OPENED = re.compile(
+    rf"(?:\A|\b(?:{_THING}|version)\b[^\n:]{{0,40}}:)[\s*`\"']{{0,9}}{_LIKE.format('', '')}", re.IGNORECASE
+)
 # What is said to the one who asked, behind the first sentence.
 CHATTER = re.compile(
     rf"[.!?\"”'] +(?:[^.!?\n]{{0,200}}\b(?:{_THING}|versions?|variants?|paraphrases?)\b|(?:please )?let me know\b|"

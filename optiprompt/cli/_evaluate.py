@@ -115,8 +115,9 @@ def evaluate(
             again = f"the same command with --run-dir {shlex.quote(str(folder))} goes on"
             raise Interrupted(f"interrupted; the replies are kept: {again}") from None
         except OptipromptError:
-            with suppress(OSError):
-                folder.rmdir()  # where nothing was written to it
+            if run_dir is None:
+                with suppress(OSError):
+                    folder.rmdir()  # where nothing was written to it
             raise
     if as_json:
         print(json.dumps(to_json(done), ensure_ascii=False))

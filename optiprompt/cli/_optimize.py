@@ -97,11 +97,13 @@ def run(
 
 
 def _forecast(plan: "Plan", as_json: bool) -> None:
+    from optiprompt.api import check_new
     from optiprompt.forecast import forecast
 
     if not os.environ.get("OPENAI_API_KEY"):
         os.environ["OPENAI_API_KEY"] = "dry-run"  # nobody is asked, so any key does
     search = plan.search()
+    check_new(search)
     _tell(search)
     expected = forecast(search)
     print(json.dumps(expected.to_json(), ensure_ascii=False) if as_json else expected.text())
@@ -162,18 +164,20 @@ def _tell(search: "Search") -> None:
     from optiprompt.api import prices_of
 
     notes = list(search.task.notes)
-    if search.budget.usd is not None and all(price and price.free for price in prices_of(search).values()):
+    prices = prices_of(search)
+    if search.budget.usd is not None and prices and all(price and price.free for price in prices.values()):
         notes.append("these models run here or on localhost and cost nothing: the limit of money will not end the run")
     for note in notes:
         print(f"note: {' '.join(note.split())}", file=sys.stderr)
 
 
 def _run(search: "Search", plan: "Plan", run_dir: Path | None, display: Any) -> "Result":
-    from optiprompt.api import check, run
+    from optiprompt.api import check_new, run
     from optiprompt.report.display import Display, choose
     from optiprompt.store import new_folder, read_events
 
-    check(search)
+    if run_dir is None or not (Path(run_dir) / "events.jsonl").is_file():
+        check_new(search)
     folder = run_dir or new_folder(search.task.name)
     if (folder / SWEEP).is_file():
         raise RunError(f"{folder} holds several runs: choose another --run-dir, or `optiprompt resume` it")
@@ -184,21 +188,19 @@ def _run(search: "Search", plan: "Plan", run_dir: Path | None, display: Any) -> 
             return run(search, folder, spec=plan.to_json(), watch=watch)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted; all is kept: optiprompt resume {shlex.quote(str(folder))}") from None
-        except OptipromptError:
-            if _failed_late(folder):
+        except OptipromptError as error:
+            if not isinstance(error, RunError) and _scored(folder):
                 print(f"what was paid is kept: optiprompt resume {shlex.quote(str(folder))}", file=sys.stderr)
             raise
 
 
-def _failed_late(folder: Path) -> bool:
-    """Whether the folder holds a run that has scores and failed after them."""
-    from optiprompt.events import Ended, Evaluated
+def _scored(folder: Path) -> bool:
+    """Whether the folder holds a run in which something was evaluated."""
+    from optiprompt.events import Evaluated
     from optiprompt.store import read_events
 
-    events = read_events(folder) if (folder / "events.jsonl").is_file() else []
-    ended = events[-1] if events else None
-    scored = any(isinstance(event, Evaluated) for event in events)
-    return scored and isinstance(ended, Ended) and ended.status == "failed"
+    known = (folder / "events.jsonl").is_file()
+    return known and any(isinstance(event, Evaluated) for event in read_events(folder))
 
 
 class Interrupted(OptipromptError):

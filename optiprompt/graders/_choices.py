@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,7 +39,9 @@ _EITHER = re.compile(r"[^\W\d_]+ or [^\W\d_]+")
 _ZEROS = re.compile(r"\b0+(?=\d+/)|(?<=/)0+(?=\d+/)")
 _ARTICLES = re.compile(r"\b(?:the|an?)\s(?=\s*\S)")
 _SPACES = re.compile(r"\s+")
-_NOT_CJK = frozenset("\u4e0d\u975e\u6ca1\u6c92\u7121\u65e0\u672a\u5426")  # bu, fei, mei, wu, wei, fou
+# Chinese: bu, fei, mei, wu, wei, fou; Japanese: dewa nai, dewa naku, dewa ari(masen), ja na(i).
+_DENIED_BEFORE = re.compile("[\u4e0d\u975e\u6ca1\u6c92\u7121\u65e0\u672a\u5426]")
+_DENIED_BEHIND = re.compile("\u3067\u306f(?:\u306a\u3044|\u306a\u304f|\u3042\u308a)|\u3058\u3083\u306a")
 _OPERATORS = re.compile(r" ([+*/^]) |(?<=\d) ([-\u2013]) (?=[\d(])|(?<=[(]) | (?=[)])")
 _COMMON_WORDS = "the a an of in on at to is are was were be by for from and or not it its with as than that this"
 _COMMON = frozenset(_COMMON_WORDS.split())
@@ -101,15 +104,11 @@ class Options:
         return next((o for o in self.items if number and o.number and number.values[0] == o.number.values[0]), None)
 
     def texts_in(self, text: str) -> list[Mention]:
-        """Where the options' texts stand in a simple text as whole words; the longest text wins."""
-        found: list[Mention] = []
-        for option in self.items:
-            if option.text:
-                found += [
-                    Mention(option.key, start, end, False)
-                    for start, end in _places(text, option.text)
-                    if not TO_LAST.match(text, end)
-                ]
+        """Where the options' texts stand in a simple text as whole words; the longest text wins.
+
+        In scripts without spaces they may stand within a sentence, where none stands by itself.
+        """
+        found = self._placed(text, _places) or self._placed(text, _unspaced_places)
         found.sort(key=lambda mention: (mention.start, -mention.end))
         kept: list[Mention] = []
         for mention in found:
@@ -117,6 +116,15 @@ class Options:
             if not contained or (mention.start, mention.end) == (kept[-1].start, kept[-1].end):
                 kept.append(mention)
         return kept
+
+    def _placed(self, text: str, places: Callable[[str, str], list[tuple[int, int]]]) -> list[Mention]:
+        return [
+            Mention(option.key, start, end, False)
+            for option in self.items
+            if option.text
+            for start, end in places(text, option.text)
+            if not TO_LAST.match(text, end)
+        ]
 
     def hinted_in(self, text: str) -> list[str]:
         """The options of which a text holds all words, or all those that tell them from options made alike."""
@@ -247,19 +255,18 @@ def _as_numbers(date: re.Match[str]) -> str:
 
 
 def _places(text: str, part: str) -> list[tuple[int, int]]:
-    """Where a part stands in a text as whole words and numbers; in scripts without spaces anywhere, unless denied."""
+    """Where a part stands in a text as whole words and numbers."""
     places = []
     start = text.find(part)
     while start >= 0:
         end = start + len(part)
         before, after = text[start - 1 : start], text[end : end + 2]
         inside = (
-            part[0].isalnum()
-            and (_joined(before, part[0]) or ((part[0].isdigit() and before in ("-", ".", "/")) and before))
+            part[0].isalnum() and (before.isalnum() or ((part[0].isdigit() and before in ("-", ".", "/")) and before))
         ) or (
             part[-1].isalnum()
             and (
-                _joined(part[-1], after[:1])
+                after[:1].isalnum()
                 or (part[-1].isdigit() and after[:1] in (".", ",", "/", "%") and after[1:].isdigit())
             )
         )
@@ -269,11 +276,16 @@ def _places(text: str, part: str) -> list[tuple[int, int]]:
     return places
 
 
-def _joined(char: str, following: str) -> bool:
-    """Whether a word may go on from the one character to the next."""
-    if not (char.isalnum() and following.isalnum()):
-        return False
-    return char in _NOT_CJK or not (UNSPACED.match(char) or UNSPACED.match(following))
+def _unspaced_places(text: str, part: str) -> list[tuple[int, int]]:
+    """Where a part of several characters stands in a script without spaces, and is not denied."""
+    if len(part) < 2 or not UNSPACED.search(part):
+        return []
+    return [
+        found.span()
+        for found in re.finditer(re.escape(part), text)
+        if not _DENIED_BEFORE.search(text, max(0, found.start() - 3), found.start())
+        and not _DENIED_BEHIND.match(text, found.end())
+    ]
 
 
 def _singular(text: str) -> str:

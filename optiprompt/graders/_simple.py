@@ -4,6 +4,7 @@ import json as jsonlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from string import ascii_lowercase
 from typing import Any
 
@@ -60,26 +61,27 @@ class Choice(Grader):
         return self.options
 
     async def grade(self, output: str, target: Target, *, question: str = "", judge: Backend | None = None) -> Verdict:
-        options = self._as_options()
-        if fault := self.misfit(target):
-            raise GradingError(f"the target {target!r} {fault}")
+        options = _as_options(self.options)
         wanted = [options.named(one) for one in targets_of(target)]
+        if None in wanted:
+            raise GradingError(f"the target {target!r} {self.misfit(target)}")
         key = picked(output, question, options)
         answer = next((option.raw for option in options.items if option.key == key), "")
         return Verdict(float(any(option is not None and option.key == key for option in wanted)), answer)
 
     def misfit(self, target: Target) -> str:
         """It names options."""
-        options = self._as_options()
-        known = all(map(options.named, targets_of(target)))
+        known = all(map(_as_options(self.options).named, targets_of(target)))
         return "" if known else f"is none of the choices: {', '.join(self.options)}"
 
-    def _as_options(self) -> Options:
-        letters = [option.strip().lower() for option in self.options]
-        if all(len(letter) == 1 and letter in ascii_lowercase for letter in letters):
-            items = zip(letters, self.options, strict=True)
-            return Options(tuple(Option(letter, "", None, option) for letter, option in items))
-        return from_texts(list(self.options))
+
+@lru_cache(maxsize=64)
+def _as_options(labels: tuple[str, ...]) -> Options:
+    letters = [label.strip().lower() for label in labels]
+    if all(len(letter) == 1 and letter in ascii_lowercase for letter in letters):
+        items = zip(letters, labels, strict=True)
+        return Options(tuple(Option(letter, "", None, label) for letter, label in items))
+    return from_texts(list(labels))
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     others = [replace(prompt, instruction=text) for _, prompt in varied for text in _varied(prompt.instruction)]
     rng.shuffle(others)
     seen = set[str]()
-    for prompt in [*lacking, *_with_system(scene.task.space, [prompt for _, prompt in varied]), *others]:
+    for prompt in [*lacking, *_with_system(scene.task.space, [prompt for _, prompt in varied[:1]]), *others]:
         try:
             text = _shown(scene, prompt)
             candidate = scene.task.space.candidate(text)

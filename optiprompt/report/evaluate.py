@@ -36,6 +36,7 @@ def _object(measurement: Measurement, place: int) -> dict[str, Any]:
         "calls": measured.usage.calls,
         "cached": measured.cached,
         "failed": measured.failed,
+        "left_out": measurement.left_out,
         "tokens": measured.usage.tokens,
         "wall_seconds": round(measured.wall_seconds, 4),
         "task": measurement.task,

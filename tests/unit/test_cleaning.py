@@ -248,6 +248,7 @@ def test_the_first_words_of_an_answer_may_be_about_the_task(sentence: str) -> No
         "Write a Python function that solves it. Return only the code in a ```python block.",
         "You must not explain. Write the plural.",
         "Write an image prompt to depict the given scene.",
+        "Read the text in the tags:\n<prompt>{text}</prompt>\nand write a summary of it.",
         "Write what an image shows between <prompt> and </prompt>.",
         "<instruction>Write it.</instruction>\n<format>One word.</format>",
     ],
@@ -292,3 +293,11 @@ def test_a_list_in_one_line_is_a_list() -> None:
         "Write the plural.",
         "Give the plural form.",
     ]
+
+
+def test_what_a_bare_reply_says_about_tags_is_left_as_it_is() -> None:
+    text = "Read the text in the tags:\n<prompt>{text}</prompt>\nand write a summary of it."
+    assert instructions(text) == [text]
+    assert instructions("**Instruction:** Given the question:\n[INS] What is 2+2?\nanswer it.") != ["What is 2+2?"]
+    nested = "<instruction>" * 1500 + "Write it." + "</instruction>" * 1500
+    assert isinstance(instructions(f"<INS>{nested}</INS>"), list), "never raises"

@@ -13,6 +13,7 @@ import pytest
 
 import optiprompt as op
 from optiprompt import cli
+from optiprompt._differ import difference
 from optiprompt.algorithms.base import Algorithm
 from optiprompt.api import run
 from optiprompt.backends.base import Backend
@@ -398,3 +399,17 @@ def test_a_cost_function_that_fails_is_shown_and_not_taken_for_a_missing_one() -
     task = op.FunctionTask("x", space, lambda value: 1.0, costs=lambda value: {"size": 1 / 0})
     with pytest.raises(UsageError, match=r"cannot tell the size of a candidate: .*division by zero"):
         task.within({"size": 3})
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "said"),
+    [
+        ({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 3}}, "x.b.c 2, not 3"),
+        ({"a": None}, {}, "x.a None, not nothing"),
+        ([{"n": 1}, {"n": 2}], [{"n": 1}, {"n": 4}], "x.1.n 2, not 4"),
+        ([1], [1, 2], "x [1], not [1, 2]"),
+        ("label " * 30 + "one", "label " * 30 + "two", "x …l label label label one', not …l label label label two'"),
+    ],
+)
+def test_the_first_setting_that_differs_is_named(there: Any, here: Any, said: str) -> None:
+    assert difference("x", there, here) == said

@@ -76,3 +76,10 @@ def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(runs: Path
     folders = [new_folder("t") for _ in range(3)]
     assert len(set(folders)) == 3
     assert sorted(runs.iterdir()) == sorted(folders)
+
+
+def test_a_runs_folder_that_cannot_be_made_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "at" / "all")
+    monkeypatch.setenv("OPTIPROMPT_RUNS", str(tmp_path / "dangling"))
+    with pytest.raises(RunError, match="cannot be made"):
+        new_folder("t")
