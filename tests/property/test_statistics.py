@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from optiprompt.racing import Racing, blocks, chances, hopeless
@@ -37,6 +37,7 @@ def test_blocks_rise_to_the_total(total: int, first: int, growth: float) -> None
 
 @settings(deadline=None)
 @given(st.integers(0, 30).flatmap(lambda width: rows(width, least=1)), st.integers(0, 4))
+@example([[2.6e-249], [0.0]], 0)
 def test_any_scores_can_be_compared(scores: list[list[float | None]], baseline: int) -> None:
     for found in (compare(scores[0], scores[-1]), corrected(scores, baseline % len(scores))):
         assert -1 <= found.low <= found.difference <= found.high <= 1
