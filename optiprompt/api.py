@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from optiprompt._differ import difference
 from optiprompt.algorithms.base import Algorithm
 from optiprompt.algorithms.opro import Opro
 from optiprompt.backends._cached import GroupedCache
@@ -22,6 +21,7 @@ from optiprompt.backends.base import Backend, BackendOptions
 from optiprompt.budget import Budget
 from optiprompt.cache import ReplyCache, cache_file
 from optiprompt.candidate import Evaluation, Trial, Usage
+from optiprompt.differences import difference
 from optiprompt.errors import RunError, UsageError
 from optiprompt.events import Extended, Started
 from optiprompt.finals import Final
@@ -143,9 +143,9 @@ def optimize(
         seed=seed,
         scoring=scoring or Scoring(),
     )
-    if run_dir is None or not (Path(run_dir) / "events.jsonl").is_file():
-        check_new(search)
-    return run(search, Path(run_dir) if run_dir is not None else new_folder(task.name), watch=watch)
+    folder = Path(run_dir) if run_dir is not None else None
+    check(search, folder)
+    return run(search, folder or new_folder(task.name), watch=watch)
 
 
 def _budget(steps: int | None, budget: Budget | None) -> Budget:
@@ -165,7 +165,7 @@ def run(
         spec: what the command line needs to set the search up again.
         watch: called with each event as it is recorded, and with `Working` now and then.
     """
-    check(search)
+    check(search, folder)
     prices = prices_of(search)
     with opened(folder, watch) as store, closing(ReplyCache(cache_file())) as replies:
         _start(search, store, spec or {})
@@ -173,26 +173,23 @@ def run(
         return in_own_loop(lambda: _run(search, store, replies, meter))
 
 
-def check(search: Search) -> None:
-    """Refuse a search that lacks a model.
+def check(search: Search, folder: Path | None = None) -> None:
+    """Refuse a search that lacks a model, whose budget cannot be kept or whose target is out of reach.
+
+    Args:
+        search: what to search.
+        folder: its run's; the target of a run that has begun is taken as it is.
 
     Raises:
-        UsageError: says which one.
+        UsageError: says what is wrong; nothing has been spent or written.
     """
     if search.algorithm.needs_optimizer and search.optimizer is None:
         raise UsageError(f"the algorithm {search.algorithm.name} needs an optimizer: the model that proposes")
     if search.task.needs_scorer and search.scorer is None:
         raise UsageError(f"the task {search.task.name} needs a scorer: the model whose answers are graded")
-
-
-def check_new(search: Search) -> None:
-    """Refuse a search that lacks a model, whose budget cannot be kept or whose target is out of reach.
-
-    Raises:
-        UsageError: says what is wrong; nothing has been spent or written.
-    """
-    check(search)
     prices_of(search)
+    if folder is not None and (folder / "events.jsonl").is_file():
+        return
     task, target = search.task, search.budget.target
     if target is not None and task.bounds and not task.bounds[0] <= target <= task.bounds[1]:
         low, high = task.bounds

@@ -68,6 +68,49 @@ def evaluate(
         RunError: the folder is in use or holds something else.
         BackendError: the model cannot be asked.
     """
+    asked = prepare(task, candidates, scorer=scorer, split=split, limit=limit)
+    folder = Path(run_dir) if run_dir is not None else new_folder(f"evaluate-{task.name}")
+    with opened(folder) as store, closing(ReplyCache(cache_file())) as replies:
+        _start(store, asked, split)
+        work = _Work(asked, store, replies if cache else None, progress)
+        measured = in_own_loop(lambda: _measure(work, asked.candidates))
+    labels = labels_of([example for name in SPLITS for example in getattr(asked.task.splits, name)])
+    name, scored_by = asked.task.name, asked.scorer.name
+    return Measurement(name, scored_by, split, asked.examples, labels, measured, folder, asked.left_out)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a measurement asks.
+
+    Attributes:
+        task: the prompt task.
+        scorer: the model that is instructed.
+        candidates: one at least.
+        examples: of the split, one at least.
+        left_out: how many more the split has that a candidate shows.
+    """
+
+    task: PromptTask
+    scorer: Backend
+    candidates: Sequence[Candidate[Any]]
+    examples: tuple[Example, ...]
+    left_out: int
+
+
+def prepare(
+    task: Task,
+    candidates: str | Sequence[str] | None = None,
+    *,
+    scorer: Backend | None = None,
+    split: str = "test",
+    limit: int | None = None,
+) -> Prepared:
+    """What `evaluate` would ask, with the same arguments; nothing is asked or written.
+
+    Raises:
+        UsageError: no prompt task, no scorer, no examples in the split, or a candidate that is no text.
+    """
     if isinstance(task, MultiTask):
         raise UsageError(
             f"evaluate measures one task at a time: name one of {', '.join(each.name for each in task.tasks)}"
@@ -85,21 +128,12 @@ def evaluate(
     given = [_candidate(text, task) for text in texts]
     if not given:
         raise UsageError("there is no candidate to evaluate: give at least one")
-    asked = tuple(each for each in whole if not any(shows(as_prompt(one.value), [each]) for one in given))
-    examples = asked[:limit]
-    if not examples:
+    free = tuple(each for each in whole if not any(shows(as_prompt(one.value), [each]) for one in given))
+    if not free:
         raise UsageError(
             f"the candidates show all {len(whole)} {split} examples with their answers: take another split"
         )
-    folder = Path(run_dir) if run_dir is not None else new_folder(f"evaluate-{task.name}")
-    with opened(folder) as store, closing(ReplyCache(cache_file())) as replies:
-        _start(store, task, scorer, split, examples, given)
-        work = _Work(task, examples, scorer, store, replies if cache else None, progress)
-        measured = in_own_loop(lambda: _measure(work, given))
-    everything = [example for name in SPLITS for example in getattr(task.splits, name)]
-    return Measurement(
-        task.name, scorer.name, split, examples, labels_of(everything), measured, folder, len(whole) - len(asked)
-    )
+    return Prepared(task, scorer, given, free[:limit], len(whole) - len(free))
 
 
 def _examples(task: PromptTask, split: str) -> tuple[Example, ...]:
@@ -126,20 +160,13 @@ def _candidate(text: str, task: PromptTask) -> Candidate[Any]:
         raise UsageError(f"the candidate {text[:40]!r} {error}") from None
 
 
-def _start(
-    store: Run,
-    task: PromptTask,
-    scorer: Backend,
-    split: str,
-    examples: Sequence[Example],
-    candidates: Sequence[Candidate[Any]],
-) -> None:
+def _start(store: Run, asked: Prepared, split: str) -> None:
     """Write the first event, or make sure that the folder holds the same measurement."""
     settings = {
-        "task": {"direction": task.direction, **task.identity(), "split": split},
-        "scorer": scorer.name,
-        "examples": [example.id for example in examples],
-        "candidates": [candidate.text for candidate in candidates],
+        "task": {"direction": asked.task.direction, **asked.task.identity(), "split": split},
+        "scorer": asked.scorer.name,
+        "examples": [example.id for example in asked.examples],
+        "candidates": [candidate.text for candidate in asked.candidates],
     }
     if not store.events:
         store.append(Started(settings, version("optiprompt")), durable=True)
@@ -154,16 +181,14 @@ def _start(
 class _Work:
     """What is asked of whom."""
 
-    task: PromptTask
-    examples: tuple[Example, ...]
-    scorer: Backend
+    asked: Prepared
     store: Run
     replies: ReplyCache | None
     progress: Progress | None
 
     def recorded(self, candidates: int) -> tuple[Counted, PromptTask]:
         """The scorer with its replies on disk and reported, and the task with its judge alike."""
-        expected = candidates * len(self.examples) * (2 if self.task.extract else 1)
+        expected = candidates * len(self.asked.examples) * (2 if self.asked.task.extract else 1)
         done = 0
 
         def heard() -> None:
@@ -174,11 +199,11 @@ class _Work:
 
         assert self.store.replies is not None  # a measurement always has a folder
         cache = GroupedCache(self.replies) if self.replies is not None else None
-        task, judge = self.task, self.task.judge
+        task, judge = self.asked.task, self.asked.task.judge
         if judge is not None:
             task = copy.copy(task)
             task.judge = Counted(inner(judge, cache), self.store.replies, heard)
-        return Counted(inner(self.scorer, cache), self.store.replies, heard), task
+        return Counted(inner(self.asked.scorer, cache), self.store.replies, heard), task
 
 
 async def _measure(work: _Work, candidates: Sequence[Candidate[Any]]) -> tuple[Measured, ...]:
@@ -202,7 +227,7 @@ async def _measure(work: _Work, candidates: Sequence[Candidate[Any]]) -> tuple[M
 async def _all(work: _Work, candidates: Sequence[Candidate[Any]]) -> tuple[Measured, ...]:
     """Measure all at once, and record each in its place."""
     scorer, task = work.recorded(len(candidates))
-    work = replace(work, task=task)
+    work = replace(work, asked=replace(work.asked, task=task))
     known = {event.index: event.evaluation for event in work.store.events if isinstance(event, Evaluated)}
     # What fetches or loads a model happens beside the loop, so that Ctrl-C is heard.
     await in_thread(lambda: (scorer.proposes, scorer.context))
@@ -227,5 +252,5 @@ async def _all(work: _Work, candidates: Sequence[Candidate[Any]]) -> tuple[Measu
 async def _one(work: _Work, candidate: Candidate[Any], scorer: Backend) -> Measured:
     tally = Tally()
     TALLY.set(tally)
-    evaluation = await work.task.evaluate_on(candidate, work.examples, scorer)
+    evaluation = await work.asked.task.evaluate_on(candidate, work.asked.examples, scorer)
     return Measured(candidate.text, evaluation, tally.usage, tally.cached, tally.seconds)

@@ -107,7 +107,7 @@ def barren(trajectory: Trajectory, reason: str, *, cut: bool) -> str:
     if cut:  # by a limit; but where no model answers, that is the cause
         cause = run.attempts.unheard("optimizer", "scorer") if run and trajectory.best is None else ""
         return cause and f"nothing could be scored: {reason}; the last failure: {cause}"
-    if run and not trajectory.steps and (cause := run.attempts.unheard("optimizer")):
+    if run and trajectory.steps == 0 and (cause := run.attempts.unheard("optimizer")):
         return f"nothing could be proposed: {reason}; the last failure: {cause}"
     if trajectory.best is None and trajectory.rejected:
         return f"nothing could be scored: {trajectory.rejected[-1].evaluation.reason}"

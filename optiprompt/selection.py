@@ -20,7 +20,7 @@ POWER = 0.8
 Z95 = NormalDist().inv_cdf(0.975)
 FLIPS = 9_999
 RESAMPLES = 2_000
-FARTHEST = 1e6  # a difference so many times smaller than what would show is none
+TINY = 1e-9  # a difference that is rounding
 
 Scores = Sequence[
     float | None
@@ -55,13 +55,12 @@ class Comparison:
 
     @property
     def needed(self) -> int | None:
-        """How many examples would show a difference of this size in four of five cases; None where none would do."""
-        if not self.difference or not self.n:
+        """How many examples would show a difference of this size in four of five cases; None where there is none."""
+        if abs(self.difference) < TINY or not self.n:
             return None
         stderr = (self.high - self.low) / (2 * Z95)
         wanted = NormalDist().inv_cdf(1 - ALPHA / 2) + NormalDist().inv_cdf(POWER)
-        ratio = wanted * stderr / abs(self.difference)
-        return math.ceil(self.n * ratio**2) if ratio < FARTHEST else None
+        return math.ceil(self.n * (wanted * stderr / self.difference) ** 2)
 
 
 def compare(a: Scores, b: Scores) -> Comparison:

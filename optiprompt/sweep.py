@@ -15,9 +15,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from optiprompt.algorithms.base import Setting
-from optiprompt.api import Result, backend, check_new, in_own_loop, run
+from optiprompt.api import Result, backend, check, in_own_loop, run
 from optiprompt.backends.base import Backend, BackendOptions
 from optiprompt.config import Plan
+from optiprompt.differences import difference
 from optiprompt.errors import OptipromptError, RunError, UsageError
 from optiprompt.loop import Search
 from optiprompt.resources import SWEEP
@@ -143,7 +144,7 @@ class Sweep:
         for cell in self.cells():
             try:
                 search = cell.plan.search()
-                check_new(search)
+                check(search)
                 search.algorithm.begin(Setting(search.task, search.optimizer, search.seed))
             except OptipromptError as error:
                 error.args = (f"{cell.name}: {error}" if cell.name else str(error),)
@@ -243,7 +244,7 @@ def _keep(sweep: Sweep, folder: Path) -> None:
         old, new = _fixed(read_sweep(folder)), _fixed(sweep)
         for name, value in new.items():
             if old[name] != value:
-                what = f"{name} {old[name]!r}, not {value!r}"
+                what = difference(name, old[name], value)
                 raise RunError(f"{folder} holds another sweep, with {what}: choose another --run-dir")
     record = {"format": FORMAT, **TypeAdapter(Sweep).dump_python(sweep, mode="json")}
     written = path.with_suffix(".new")

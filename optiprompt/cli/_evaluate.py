@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -104,21 +103,20 @@ def evaluate(
     loaded = load_task(task, {**given(fields), **pairs("--set", overrides)}, preset)
     options = BackendOptions(device, dtype, concurrency, timeout, pairs("--extra", extra))
     model = backend(scorer, options) if scorer else None
+    variants = human_variants(task) if human else []
+    evaluation.prepare(loaded, texts, scorer=model, split=split, limit=limit)
+    if human:
+        evaluation.prepare(loaded, variants, scorer=model, split="train")
     folder = run_dir or new_folder(f"evaluate-{loaded.name}")
     with Progressing(choose(display)) as progress:
         measure = partial(evaluation.evaluate, loaded, scorer=model, cache=cache, progress=progress)
         try:
             if human:
-                texts = [_best(measure(human_variants(task), split="train", run_dir=folder / "chosen-on-train"))]
+                texts = [_best(measure(variants, split="train", run_dir=folder / "chosen-on-train"))]
             done = measure(texts, split=split, limit=limit, run_dir=folder)
         except KeyboardInterrupt:
             again = f"the same command with --run-dir {shlex.quote(str(folder))} goes on"
             raise Interrupted(f"interrupted; the replies are kept: {again}") from None
-        except OptipromptError:
-            if run_dir is None:
-                with suppress(OSError):
-                    folder.rmdir()  # where nothing was written to it
-            raise
     if as_json:
         print(json.dumps(to_json(done), ensure_ascii=False))
     else:

@@ -97,13 +97,13 @@ def run(
 
 
 def _forecast(plan: "Plan", as_json: bool) -> None:
-    from optiprompt.api import check_new
+    from optiprompt.api import check
     from optiprompt.forecast import forecast
 
     if not os.environ.get("OPENAI_API_KEY"):
         os.environ["OPENAI_API_KEY"] = "dry-run"  # nobody is asked, so any key does
     search = plan.search()
-    check_new(search)
+    check(search)
     _tell(search)
     expected = forecast(search)
     print(json.dumps(expected.to_json(), ensure_ascii=False) if as_json else expected.text())
@@ -172,12 +172,11 @@ def _tell(search: "Search") -> None:
 
 
 def _run(search: "Search", plan: "Plan", run_dir: Path | None, display: Any) -> "Result":
-    from optiprompt.api import check_new, run
+    from optiprompt.api import check, run
     from optiprompt.report.display import Display, choose
     from optiprompt.store import new_folder, read_events
 
-    if run_dir is None or not (Path(run_dir) / "events.jsonl").is_file():
-        check_new(search)
+    check(search, run_dir)
     folder = run_dir or new_folder(search.task.name)
     if (folder / SWEEP).is_file():
         raise RunError(f"{folder} holds several runs: choose another --run-dir, or `optiprompt resume` it")

@@ -33,6 +33,11 @@ class Example:
         """Input and target: what makes two examples the same, whatever their ids."""
         return self.input, self.target
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All right answers."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:

@@ -99,20 +99,21 @@ class Json(Grader):
 
     def misfit(self, target: Target) -> str:
         """It is an object with the fields."""
-        for one in targets_of(target):
-            wanted = _last_object(one)
-            if wanted is None:
-                return "is no JSON object"
-            unknown = [name for name in self.fields or () if name not in wanted]
-            if unknown:
-                return f"has no field {unknown[0]!r}: it has {', '.join(wanted)}"
-        return ""
+        return next(filter(None, (self._lack(_last_object(one)) for one in targets_of(target))), "")
+
+    def _lack(self, wanted: dict[str, Any] | None) -> str:
+        """Why no object can be compared with a target's."""
+        if wanted is None:
+            return "is no JSON object"
+        unknown = [name for name in self.fields or () if name not in wanted]
+        return f"has no field {unknown[0]!r}: it has {', '.join(wanted)}" if unknown else ""
 
     def _fault(self, said: dict[str, Any], target: str) -> str:
         """What is wrong with an object, empty if nothing."""
-        if fault := self.misfit(target):
-            raise GradingError(f"the target {target[:80]!r} {fault}")
-        wanted, missing = _last_object(target) or {}, object()
+        wanted, missing = _last_object(target), object()
+        lack = self._lack(wanted)
+        if wanted is None or lack:
+            raise GradingError(f"the target {target[:80]!r} {lack}")
         for name in self.fields or wanted:
             if not _equal(said.get(name, missing), wanted.get(name)):
                 got = jsonlib.dumps(said[name], ensure_ascii=False) if name in said else "nothing"

@@ -26,9 +26,7 @@ SENTENCES = (
     "Think step by step, then give the answer.",
     "Be exact.",
 )
-
-
-# As a system message, where candidates may have one. Found by hand: the first never made an instruction worse.
+# As a system message, where candidates may have one.
 SYSTEMS = (
     "Reply with the output of the task and nothing else.",
     "You are given a task and an input. Reply with the output and nothing else.",
@@ -78,7 +76,7 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     others = [replace(prompt, instruction=text) for _, prompt in varied for text in _varied(prompt.instruction)]
     rng.shuffle(others)
     seen = set[str]()
-    for prompt in [*lacking, *_with_system(scene.task.space, [prompt for _, prompt in varied[:1]]), *others]:
+    for prompt in [*lacking, *_with_system(scene.task.space, [prompt for _, prompt in varied]), *others]:
         try:
             text = _shown(scene, prompt)
             candidate = scene.task.space.candidate(text)
@@ -91,10 +89,10 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
 
 
 def _with_system(space: Space[Any], prompts: Sequence[Prompt]) -> list[Prompt]:
-    """The prompts with a system message, where there may be one and they have none."""
+    """The best of the prompts with a system message, where there may be one and it has none."""
     if not isinstance(space, Prompts) or "system" not in space.parts:
         return []
-    return [replace(prompt, system=each) for each in SYSTEMS for prompt in prompts if not prompt.system]
+    return [replace(best, system=each) for best in prompts[:1] for each in SYSTEMS if not best.system]
 
 
 def _shown(scene: Scene, prompt: Prompt) -> str:

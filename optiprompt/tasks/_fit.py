@@ -17,17 +17,10 @@ def check_targets(name: str, splits: Splits, grader: Grader) -> None:
         DataError: names the first such example.
     """
     examples = [*splits.train, *splits.dev, *splits.test]
-    target = {example.id: example.target for example in examples}
-    faults = {key: fault for key, one in target.items() if (fault := grader.misfit(_given(one)))}
+    faults = [(each, fault) for each in examples if (fault := grader.misfit(list(each.targets)))]
     if faults:
-        first = next(iter(faults))
-        shown = f"{_given(target[first])!r}"
+        first, fault = faults[0]
+        shown = repr(first.target)
         shown = shown if len(shown) <= 80 else f"{shown[:79]}…"
         many = "an example" if len(faults) == 1 else f"{len(faults)} examples"
-        raise DataError(
-            f"{name}: {many} of {len(examples)} cannot be graded: the target {shown} of {first} {faults[first]}"
-        )
-
-
-def _given(target: str | tuple[str, ...]) -> str | list[str]:
-    return target if isinstance(target, str) else list(target)
+        raise DataError(f"{name}: {many} of {len(examples)} cannot be graded: the target {shown} of {first.id} {fault}")

@@ -128,13 +128,13 @@ class Guard:
     @cached_property
     def _about_instructions(self) -> bool:
         """The task is about instructions itself."""
-        texts = (text for each in self._examples for text in (each.input, *_targets(each)))
+        texts = (text for each in self._examples for text in (each.input, *each.targets))
         return any(map(_ITSELF.match, self._starts)) or any("instruction" in text.casefold() for text in texts)
 
     @cached_property
     def _labels(self) -> frozenset[Words]:
         """What the grader calls labels, and targets of many examples: all, where few examples differ in theirs."""
-        counts = Counter(target for example in self._all for target in set(map(_words, _targets(example))))
+        counts = Counter(target for example in self._all for target in set(map(_words, example.targets)))
         few = len(counts) <= FEW * len(self._all)
         return self._known | {target for target, count in counts.items() if few or count >= REPEATED}
 
@@ -142,7 +142,7 @@ class Guard:
     def _texts(self) -> list[tuple[Words, list[Words]]]:
         """The words of each question, and of each of its answers that is no label."""
         return [
-            (_words(example.input), [each for each in map(_words, _targets(example)) if each not in self._labels])
+            (_words(example.input), [each for each in map(_words, example.targets) if each not in self._labels])
             for example in self._examples
         ]
 
@@ -187,7 +187,7 @@ class Guard:
         for example in self._examples:
             question = _words(example.input)
             if len(question) == 1 and question[0] not in USUAL:
-                answers.setdefault(question[0], []).extend(filter(None, map(_words, _targets(example))))
+                answers.setdefault(question[0], []).extend(filter(None, map(_words, example.targets)))
         return answers
 
 
@@ -220,7 +220,3 @@ def _words(text: str) -> Words:
 
 def _of_word(char: str) -> bool:
     return char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M"
-
-
-def _targets(example: Example) -> Sequence[str]:
-    return (example.target,) if isinstance(example.target, str) else example.target

@@ -78,7 +78,7 @@ def find_options(name: str, examples: Sequence[Example], choices: Sequence[str] 
     if choices:
         fixed = tuple(choices)
         return lambda example: fixed
-    targets = [target for example in examples for target in _targets(example)]
+    targets = [target for example in examples for target in example.targets]
     letters = [match for match in map(_LETTER.fullmatch, targets) if match]
     if letters and len(letters) >= MOSTLY * len(targets):
         return _lettered(name, examples, letters[0])
@@ -112,7 +112,3 @@ def _lettered(name: str, examples: Sequence[Example], written: re.Match[str]) ->
         )
     usual = lists.most_common(1)[0][0]
     return lambda example: listed(example) or usual
-
-
-def _targets(example: Example) -> Sequence[str]:
-    return (example.target,) if isinstance(example.target, str) else example.target

@@ -224,7 +224,7 @@ def test_a_bad_call_is_one_line_and_leaves_nothing_behind(
     code, out, err = call(capsys, monkeypatch, "evaluate", *words, "--scorer", model)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert named in err
-    assert not list(runs.glob("*"))
+    assert not runs.exists()
 
 
 def test_a_missing_scorer_is_named(

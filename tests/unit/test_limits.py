@@ -13,12 +13,12 @@ import pytest
 
 import optiprompt as op
 from optiprompt import cli
-from optiprompt._differ import difference
 from optiprompt.algorithms.base import Algorithm
 from optiprompt.api import run
 from optiprompt.backends.base import Backend
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.candidate import Candidate, Evaluation
+from optiprompt.differences import difference
 from optiprompt.errors import ParseError, RunError, UsageError
 from optiprompt.events import Evaluated
 from optiprompt.front import hypervolume

@@ -27,11 +27,13 @@ def difference(name: str, there: Any, here: Any) -> str:
 
 
 def _inner(there: Any, here: Any) -> dict[str, tuple[Any, Any]]:
-    """The values inside of two dicts, or of two lists of the same length."""
+    """The values inside of two dicts, or of two lists of as many dicts."""
     if isinstance(there, dict) and isinstance(here, dict):
         return {key: (there.get(key, _ABSENT), here.get(key, _ABSENT)) for key in {**there, **here}}
     if isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
-        return {str(place): each for place, each in enumerate(zip(there, here, strict=True))}
+        pairs = dict(enumerate(zip(there, here, strict=True)))
+        if all(isinstance(each, dict) for pair in pairs.values() for each in pair):
+            return {str(place): pair for place, pair in pairs.items()}
     return {}
 
 
