@@ -12,7 +12,7 @@ import typer
 
 import optiprompt as op
 from benchmarks._code import code_version
-from benchmarks.prompts._methods import FREE, MOST, OWN, SHOWING, Found, Job
+from benchmarks.prompts._methods import FREE, OWN, STRUCTURES, Found, Job, Structure
 from benchmarks.prompts._models import Endpoint, endpoint
 from benchmarks.prompts._peers import PEERS, SHOTS, run_peer
 from benchmarks.prompts._proxy import Account, Proxy, Role
@@ -135,9 +135,10 @@ class _Bench:
         with tempfile.TemporaryDirectory(prefix="optiprompt-") as folder:
             job = Job(name, task, examples, account, proxy.open(account), seed, self.concurrency, folder)
             found = OWN[method](job) if method in OWN else run_peer(PEERS[method], job, self.minutes)
-        if method in SHOWING:
-            task.structure(shots=MOST)
-        return {**self._scored(job, found), "ended": found.ended, "shots": method in (*SHOWING, *SHOTS)}
+        structure = STRUCTURES.get(method, Structure())
+        if method in STRUCTURES:
+            structure.give(task)
+        return {**self._scored(job, found), "ended": found.ended, "shots": structure.shots > 0 or method in SHOTS}
 
     def _scored(self, job: Job, found: Found) -> Row:
         """The instruction on the test split, outside the budget."""

@@ -14,10 +14,27 @@ from optiprompt.config import make_algorithm
 from optiprompt.errors import OptipromptError
 from optiprompt.events import Evaluated
 from optiprompt.loop import Search
+from optiprompt.spaces.prompt import Part
 from optiprompt.tasks._human import human_variants
 from optiprompt.tasks.prompt import PromptTask
 
-MOST = 4  # examples that a prompt of `optiprompt-shots` may show
+
+@dataclass(frozen=True)
+class Structure:
+    """What a prompt may hold: its parts, and at most so many examples."""
+
+    parts: tuple[Part, ...] = ("instruction",)
+    shots: int = 0
+
+    def give(self, task: PromptTask) -> None:
+        """Let the task's candidates be such prompts."""
+        task.structure(self.parts, self.shots)
+
+
+STRUCTURES = {
+    "optiprompt-system": Structure(("system", "instruction")),  # `parts: [system, instruction]` in a task file
+    "optiprompt-shots": Structure(shots=4),  # `--shots 4`: examples are searched together with the instruction
+}
 
 
 @dataclass(frozen=True)
@@ -67,12 +84,16 @@ def optiprompt(job: Job) -> Found:
     return _search(job, searched(task, task.splits.train, task.splits.dev), op.Opro(), op.Scoring(cache=False))
 
 
-def with_shots(job: Job) -> Found:
-    """`--shots 4`: prompts that may show examples, which are searched together with the instruction."""
-    task = prompt_task(job.name)
-    task = searched(task, task.splits.train, task.splits.dev)
-    task.structure(shots=MOST)
-    return _search(job, task, op.Opro(), op.Scoring(cache=False))
+def with_structure(name: str) -> Callable[[Job], Found]:
+    """Our defaults, for prompts that may hold more than an instruction."""
+
+    def search(job: Job) -> Found:
+        task = prompt_task(job.name)
+        task = searched(task, task.splits.train, task.splits.dev)
+        STRUCTURES[name].give(task)
+        return _search(job, task, op.Opro(), op.Scoring(cache=False))
+
+    return search
 
 
 def reference(job: Job) -> Found:
@@ -125,10 +146,9 @@ def _chosen(job: Job, texts: list[str]) -> Found:
 
 OWN: dict[str, Callable[[Job], Found]] = {
     "optiprompt": optiprompt,
-    "optiprompt-shots": with_shots,
+    **{name: with_structure(name) for name in STRUCTURES},
     "reference": reference,
     "human": written,
     "start": start,
 }
 FREE = ("human", "start")  # outside the budget
-SHOWING = ("optiprompt-shots",)  # their prompts show examples; the others' are instructions alone

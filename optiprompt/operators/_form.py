@@ -1,23 +1,32 @@
 """Sentences on the form of the answer: often all that an instruction lacks, and no model need be asked for them."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from optiprompt.errors import ParseError
-from optiprompt.operators._texts import bare
+from optiprompt.operators._shape import shape
 from optiprompt.operators.base import Scene
-from optiprompt.spaces.prompt import tagged
+from optiprompt.spaces.prompt import Prompt, Prompts, as_prompt, tagged
 
-HALF = 0.5
+LACKING, UNTRIED = 0.75, 0.5  # of new instructions get a sentence: while nothing is right, while the best has none
+LIKELIEST = 2 / 3  # of those get the likeliest one
+INSTRUCTED = 0.5  # of new instructions get a system message, while the best has none
 FORMS = ("Answer with the output only.", "Write only the answer, without any explanation.", "Write nothing else.")
+# As a system message, where candidates may have one.
+SYSTEMS = (
+    "Reply with the output of the task and nothing else.",
+    "You are given a task and an input. Reply with the output and nothing else.",
+)
 
 # "only" or "alone" of the answer, and not of "the only word that ...".
 _SAID = re.compile(
     r"\bnothing else\b|\b(?:no|without|without any) (?:explanations?|comments?)\b"
-    r"|\b(?:answer|write|output|reply|respond|return|give|say|print|provide)\b(?: [\w']+){0,4} (?:only|alone|just)\b"
+    r"|\b(?:answer|write|output|reply|respond|return|give|say|print|provide)\b(?: [\w']+){0,6} (?:only|alone|just)\b"
     r"(?! [\w-]+ (?:that|which|who|whose|in|of|from|with|starting|beginning)\b)"
     r"|\b(?:answer|reply|respond) (?:with|in) (?:just |exactly )?(?:a single|one) (?:word|letter|number)\b"
     r"|\bnothing more\b"
+    r"|\b(?:answer|reply|respond) in (?:the|this) (?:form|format)\b"
     r"|\bonly (?:write|output|answer|give|return|the (?:answer|output|result|word|number|letter))\b",
     re.IGNORECASE,
 )
@@ -25,10 +34,10 @@ _ENDS = (".", "!", "?", ":", "。", "！", "？")
 
 
 class Wanted(NamedTuple):
-    """The sentence that new instructions should have, empty for none, and whether it is known to help."""
+    """The sentences that new instructions may have, the likeliest first, and how many of these are given one."""
 
-    sentence: str
-    helps: bool
+    sentences: tuple[str, ...]
+    share: float
 
 
 def says_form(text: str) -> bool:
@@ -44,17 +53,34 @@ def with_sentence(text: str, sentence: str) -> str:
     return f"{text} {sentence}" if text.endswith(_ENDS) else f"{text}. {sentence}"
 
 
+def without(text: str, sentences: Sequence[str]) -> str:
+    """The text without such a sentence at its end."""
+    for each in sentences:
+        if text.casefold().endswith(each.casefold()):
+            return text[: -len(each)].rstrip()
+    return text
+
+
+def forms(scene: Scene) -> tuple[str, ...]:
+    """The known sentences: before all what the right answers of this task look like, where that can be told."""
+    own = shape(scene.task.examples)
+    return (own, *FORMS) if own else FORMS
+
+
 def wanted(scene: Scene) -> Wanted:
     """What the best candidate tells: it has such a sentence, or was better without, or was not tried with one yet."""
+    known, usual = forms(scene), FORMS[0]
+    untried = tuple(dict.fromkeys((known[0], usual)))
     best = next(iter(scene.parents(1)), None)
-    if best is None:
-        return Wanted(FORMS[0], False)
-    if says_form(best.text):
-        said = best.text.casefold()
-        return Wanted(next((each for each in FORMS if each.casefold() in said), FORMS[0]), True)
+    if best is None or best.candidate is None:
+        return Wanted(untried, LACKING)
+    text = as_prompt(best.candidate.value).instruction
+    if says_form(text):
+        said = text.casefold()
+        return Wanted((next((each for each in known if each.casefold() in said), usual),), 1)
     tried = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
-    texts = {bare(scene.task.space, trial).text for trial in tried}
-    return Wanted("" if any(with_sentence(best.text, each) in texts for each in FORMS) else FORMS[0], False)
+    texts = {as_prompt(trial.candidate.value).instruction for trial in tried if trial.candidate}
+    return Wanted(tuple(each for each in untried if with_sentence(text, each) not in texts), UNTRIED)
 
 
 def finished(scene: Scene, text: str, chance: float) -> str:
@@ -63,14 +89,31 @@ def finished(scene: Scene, text: str, chance: float) -> str:
     Args:
         scene: of the step.
         text: the instruction.
-        chance: drawn evenly from 0 to 1: below a half it is given one also where it is not known whether that helps.
+        chance: drawn evenly from 0 to 1: while it is not known whether a sentence helps, some are given none.
     """
-    sentence, helps = wanted(scene)
-    if not sentence or says_form(text) or tagged(text) or not (helps or chance < HALF):
+    sentences, share = wanted(scene)
+    if not sentences or chance >= share or says_form(text) or tagged(text):
         return text
-    longer = with_sentence(text, sentence)
+    longer = with_sentence(text, sentences[0 if chance < share * LIKELIEST else -1])
     try:
         scene.task.space.parse(longer)
     except ParseError:
         return text
     return longer
+
+
+def with_system(scene: Scene, text: str, chance: float) -> str:
+    """A plain instruction with a system message, where there may be one, for half of the chances.
+
+    None is added while the best candidate has one, which new instructions get anyway, or was better without.
+    """
+    space = scene.task.space
+    if not isinstance(space, Prompts) or "system" not in space.parts or tagged(text) or chance >= INSTRUCTED:
+        return text
+    tried = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
+    prompts = [as_prompt(trial.candidate.value) for trial in tried if trial.candidate]
+    for best in scene.parents(1):
+        instruction = as_prompt(best.candidate.value).instruction if best.candidate else ""
+        if any(each.system and each.instruction == instruction for each in prompts):
+            return text
+    return space.render(Prompt(text, system=SYSTEMS[0]))

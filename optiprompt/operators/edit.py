@@ -9,7 +9,7 @@ from typing import Any
 
 from optiprompt.candidate import Proposal
 from optiprompt.errors import ParseError
-from optiprompt.operators._form import FORMS, says_form, wanted, with_sentence
+from optiprompt.operators._form import FORMS, SYSTEMS, forms, says_form, wanted, with_sentence, without
 from optiprompt.operators._texts import bare, with_examples
 from optiprompt.operators.base import Operator, Scene
 from optiprompt.spaces.base import Space
@@ -25,11 +25,6 @@ SENTENCES = (
     "Do not repeat the input.",
     "Think step by step, then give the answer.",
     "Be exact.",
-)
-# As a system message, where candidates may have one.
-SYSTEMS = (
-    "Reply with the output of the task and nothing else.",
-    "You are given a task and an input. Reply with the output and nothing else.",
 )
 
 
@@ -65,18 +60,13 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     tried = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
     induced = [bare(scene.task.space, trial) for trial in tried if trial.text and trial.proposal.source == "induce"]
     good = scene.parents(PARENTS)
-    parents = [(each, as_prompt(each.candidate.value)) for each in good or induced if each.candidate]
-    sentence = wanted(scene).sentence
-    lacking = [
-        replace(prompt, instruction=with_sentence(prompt.instruction, sentence))
-        for parent, prompt in parents
-        if sentence and prompt.instruction and not says_form(parent.text)
-    ]
+    parents = [as_prompt(each.candidate.value) for each in good or induced if each.candidate]
+    formed = [replace(prompt, instruction=text) for prompt in parents for text in _formed(scene, prompt.instruction)]
     varied = parents if good else []
-    others = [replace(prompt, instruction=text) for _, prompt in varied for text in _varied(prompt.instruction)]
+    others = [replace(prompt, instruction=text) for prompt in varied for text in _varied(prompt.instruction)]
     rng.shuffle(others)
     seen = set[str]()
-    for prompt in [*lacking, *_with_system(scene.task.space, [prompt for _, prompt in varied]), *others]:
+    for prompt in [*formed, *_with_system(scene.task.space, varied), *others]:
         try:
             text = _shown(scene, prompt)
             candidate = scene.task.space.candidate(text)
@@ -86,6 +76,15 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
             continue
         seen.add(candidate.key)
         yield text
+
+
+def _formed(scene: Scene, text: str) -> list[str]:
+    """The text with a sentence on the form; where it has a common one, with that of this task's answers instead."""
+    known = forms(scene)
+    bare = without(text, known)
+    if bare and bare != text:
+        return [] if known[0] in FORMS else [with_sentence(bare, known[0])]
+    return [] if says_form(text) or not text else [with_sentence(text, each) for each in wanted(scene).sentences]
 
 
 def _with_system(space: Space[Any], prompts: Sequence[Prompt]) -> list[Prompt]:

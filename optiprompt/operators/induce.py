@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from optiprompt.data.examples import Example
-from optiprompt.operators._form import finished
+from optiprompt.operators._form import finished, with_system
 from optiprompt.operators._prompted import Prompted, failures, pair
 from optiprompt.operators.base import Scene
 from optiprompt.spaces.text import OPENING
@@ -39,8 +39,10 @@ class Induce(Prompted):
         return {"pairs": [pair(example) for example in chosen]}
 
     def finished(self, scene: Scene, texts: Sequence[str], rng: random.Random) -> Sequence[str]:
-        """With a sentence on the form, where it is wanted and not there."""
-        return texts if scene.task.space.tag == OPENING else [finished(scene, text, rng.random()) for text in texts]
+        """With a sentence on the form, and a system message that asks for it, where they are wanted and not there."""
+        if scene.task.space.tag == OPENING:
+            return texts
+        return [with_system(scene, finished(scene, text, rng.random()), rng.random()) for text in texts]
 
 
 def _once(examples: Sequence[Example]) -> list[Example]:

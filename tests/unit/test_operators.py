@@ -10,12 +10,13 @@ import optiprompt as op
 from optiprompt.backends.base import Request
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.errors import UsageError
-from optiprompt.operators._form import FORMS, says_form, with_sentence
-from optiprompt.operators.edit import SYSTEMS, _varied
+from optiprompt.operators._form import FORMS, SYSTEMS, says_form, with_sentence
+from optiprompt.operators.edit import _varied
 from optiprompt.spaces.prompt import as_prompt
 
 WORDS = {"warm": "cold", "early": "late", "full": "empty", "near": "far", "loud": "quiet", "soft": "hard"}
 EXAMPLES = tuple(op.Example(word, word, opposite) for word, opposite in WORDS.items())
+ONE_WORD = "Answer with one word only."  # what these targets have in common
 GOOD = "Write the word that means the opposite of the given word, and write nothing else but this one word."
 
 
@@ -237,6 +238,24 @@ def test_an_edit_adds_a_system_message_where_there_may_be_one(tmp_path: Path) ->
     assert [each.system for each in made if each.instruction == GOOD] == list(SYSTEMS)
 
 
+def test_half_of_what_is_induced_has_a_system_message_where_there_may_be_one(tmp_path: Path) -> None:
+    task = op.PromptTask("opposites", op.Splits(EXAMPLES), op.graders.exact(), start=["Answer."])
+    task.structure(["system", "instruction"])
+    algorithm = op.Opro(operators="induce", proposals=8)
+    asked = Asked({".": "<INS>Name a fruit.</INS>"})
+    result = op.optimize(task, optimizer=asked, scorer=scorer(), algorithm=algorithm, steps=1, run_dir=tmp_path)
+    made = [as_prompt(trial.candidate.value) for trial in result.trajectory if trial.step and trial.candidate]
+    assert {each.system for each in made} == {"", SYSTEMS[0]}
+    assert all(each.instruction.startswith("Name a fruit.") for each in made)
+
+
+def test_the_form_of_these_answers_takes_the_place_of_a_common_one(tmp_path: Path) -> None:
+    task = op.PromptTask("opposites", op.Splits(EXAMPLES), op.graders.exact(), start=["Answer.", f"{GOOD} {FORMS[1]}"])
+    algorithm = op.Opro(operators="edit", proposals=1)
+    result = op.optimize(task, optimizer=Asked({}), scorer=scorer(), algorithm=algorithm, steps=1, run_dir=tmp_path)
+    assert [trial.text for trial in result.trajectory if trial.step] == [f"{GOOD} {ONE_WORD}"]
+
+
 def test_a_prompt_without_an_instruction_is_given_a_sentence_and_no_full_stop(tmp_path: Path) -> None:
     start = "<system>Write the opposite.</system>"
     task = op.PromptTask("opposites", op.Splits(EXAMPLES), op.graders.exact(), start=["Answer.", start])
@@ -258,27 +277,28 @@ def test_a_text_that_two_operators_wrote_is_the_second_ones_where_the_first_has_
 
 
 def test_while_nothing_is_right_what_was_induced_is_given_a_form_and_the_start_is_not(tmp_path: Path) -> None:
-    optimizer = Asked({".": "1. Name a fruit.\n2. Name an animal.\n3. Name a tree.\n4. Name a river."})
+    names = ["fruit", "animal", "tree", "river", "city", "metal", "planet", "colour", "bird", "fish"]
+    optimizer = Asked({".": "\n".join(f"{at}. Name a {name}." for at, name in enumerate(names, 1))})
     task = op.PromptTask(
         "opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), start=["Answer."], description="A model answers."
     )
     scoring = op.Scoring(racing=None, cache=False)
     algorithm = op.Opro(operators="induce,edit", proposals=2)
     result = op.optimize(
-        task, optimizer=optimizer, scorer=scorer(), algorithm=algorithm, steps=4, run_dir=tmp_path, scoring=scoring
+        task, optimizer=optimizer, scorer=scorer(), algorithm=algorithm, steps=8, run_dir=tmp_path, scoring=scoring
     )
     made = [trial.text for trial in result.trajectory if trial.proposal.source == "edit"]
     assert made
-    assert all(text.startswith("Name a") and text.endswith(FORMS[0]) for text in made)
+    assert all(text.startswith("Name a") and text.endswith((FORMS[0], ONE_WORD)) for text in made)
 
 
-def test_while_nothing_is_known_of_the_form_half_of_what_is_induced_asks_for_it(tmp_path: Path) -> None:
+def test_while_nothing_is_known_of_the_form_most_of_what_is_induced_asks_for_it(tmp_path: Path) -> None:
     optimizer = Asked({".": "<INS>Name a fruit.</INS>"})
     task = op.PromptTask("opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), start=["Answer."])
     algorithm = op.Opro(operators="induce", proposals=8)
     result = op.optimize(task, optimizer=optimizer, scorer=scorer(), algorithm=algorithm, steps=1, run_dir=tmp_path)
     made = {trial.text for trial in result.trajectory if trial.proposal.source == "induce"}
-    assert made == {"Name a fruit.", f"Name a fruit. {FORMS[0]}"}
+    assert made == {"Name a fruit.", f"Name a fruit. {FORMS[0]}", f"Name a fruit. {ONE_WORD}"}
 
 
 def test_an_instruction_may_ask_for_nothing_else_in_its_own_words() -> None:
