@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from optiprompt.errors import ParseError
@@ -22,11 +23,11 @@ SYSTEMS = (
 # "only" or "alone" of the answer, and not of "the only word that ...".
 _SAID = re.compile(
     r"\bnothing else\b|\b(?:no|without|without any) (?:explanations?|comments?)\b"
-    r"|\b(?:answer|write|output|reply|respond|return|give|say|print|provide)\b(?: [\w']+){0,6} (?:only|alone|just)\b"
+    r"|\b(?:answer|write|output|reply|respond|return|give|say|print|provide)\b(?: [\w']+){0,4} (?:only|alone|just)\b"
     r"(?! [\w-]+ (?:that|which|who|whose|in|of|from|with|starting|beginning)\b)"
     r"|\b(?:answer|reply|respond) (?:with|in) (?:just |exactly )?(?:a single|one) (?:word|letter|number)\b"
     r"|\bnothing more\b"
-    r"|\b(?:answer|reply|respond) in (?:the|this) (?:form|format)\b"
+    r"|\b(?:answer|reply|respond) in (?:the|this) (?:form|format):"
     r"|\bonly (?:write|output|answer|give|return|the (?:answer|output|result|word|number|letter))\b",
     re.IGNORECASE,
 )
@@ -55,16 +56,26 @@ def with_sentence(text: str, sentence: str) -> str:
 
 def without(text: str, sentences: Sequence[str]) -> str:
     """The text without such a sentence at its end."""
-    for each in sentences:
-        if text.casefold().endswith(each.casefold()):
-            return text[: -len(each)].rstrip()
-    return text
+    ends = (rf"(?:^|(?<=[{''.join(_ENDS)}]))\s*{re.escape(each)}$" for each in sentences)
+    found = (re.search(end, text, re.IGNORECASE) for end in ends)
+    return next((text[: match.start()] for match in found if match), text)
 
 
 def forms(scene: Scene) -> tuple[str, ...]:
-    """The known sentences: before all what the right answers of this task look like, where that can be told."""
-    own = shape(scene.task.examples)
-    return (own, *FORMS) if own else FORMS
+    """The known sentences: before all what the right answers of this task look like, where that can be told and said.
+
+    Of several tasks only what is told of each.
+    """
+    task, groups = scene.task, len(scene.task.strata) or 1
+    own, *others = {shape(task.examples[at::groups]) for at in range(groups)}
+    return (own, *FORMS) if own and not others and _sayable(scene, own) else FORMS
+
+
+def _sayable(scene: Scene, sentence: str) -> bool:
+    try:
+        return not scene.task.objection(scene.task.space.candidate(sentence))
+    except ParseError:
+        return False
 
 
 def wanted(scene: Scene) -> Wanted:
@@ -74,13 +85,18 @@ def wanted(scene: Scene) -> Wanted:
     best = next(iter(scene.parents(1)), None)
     if best is None or best.candidate is None:
         return Wanted(untried, LACKING)
-    text = as_prompt(best.candidate.value).instruction
-    if says_form(text):
-        said = text.casefold()
-        return Wanted((next((each for each in known if each.casefold() in said), usual),), 1)
-    tried = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
-    texts = {as_prompt(trial.candidate.value).instruction for trial in tried if trial.candidate}
-    return Wanted(tuple(each for each in untried if with_sentence(text, each) not in texts), UNTRIED)
+    prompt = as_prompt(best.candidate.value)
+    said = f"{prompt.instruction} {prompt.format}"
+    if says_form(said):
+        return Wanted((next((each for each in known if each.casefold() in said.casefold()), known[0]),), 1)
+    texts = {each.instruction for each in _tried(scene)}
+    sentences = tuple(each for each in untried if with_sentence(prompt.instruction, each) not in texts)
+    return Wanted(sentences, UNTRIED)
+
+
+def _tried(scene: Scene) -> list[Prompt]:
+    trials = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
+    return [as_prompt(trial.candidate.value) for trial in trials if trial.candidate]
 
 
 def finished(scene: Scene, text: str, chance: float) -> str:
@@ -110,10 +126,13 @@ def with_system(scene: Scene, text: str, chance: float) -> str:
     space = scene.task.space
     if not isinstance(space, Prompts) or "system" not in space.parts or tagged(text) or chance >= INSTRUCTED:
         return text
-    tried = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
-    prompts = [as_prompt(trial.candidate.value) for trial in tried if trial.candidate]
+    try:
+        prompt = as_prompt(space.parse(text))
+    except ParseError:
+        return text
     for best in scene.parents(1):
-        instruction = as_prompt(best.candidate.value).instruction if best.candidate else ""
-        if any(each.system and each.instruction == instruction for each in prompts):
+        model = as_prompt(best.candidate.value) if best.candidate else Prompt()
+        if any(each.system and each.instruction == model.instruction for each in _tried(scene)):
             return text
-    return space.render(Prompt(text, system=SYSTEMS[0]))
+        prompt = replace(prompt, format=model.format)
+    return space.render(replace(prompt, system=SYSTEMS[0]))

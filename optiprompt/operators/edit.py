@@ -31,6 +31,8 @@ SENTENCES = (
 class Edit(Operator):
     """Takes a sentence out of one of the best candidates, or adds one on the form of the answer or on care.
 
+    A common sentence on the form gives way to one that is read off the right answers of this task.
+
     Where candidates may have a system message, one that has none is given one.
 
     While nothing is right, what was induced from the examples may lack no more than the form, and is given it.
@@ -61,7 +63,7 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     induced = [bare(scene.task.space, trial) for trial in tried if trial.text and trial.proposal.source == "induce"]
     good = scene.parents(PARENTS)
     parents = [as_prompt(each.candidate.value) for each in good or induced if each.candidate]
-    formed = [replace(prompt, instruction=text) for prompt in parents for text in _formed(scene, prompt.instruction)]
+    formed = [replace(prompt, instruction=text) for prompt in parents for text in _formed(scene, prompt)]
     varied = parents if good else []
     others = [replace(prompt, instruction=text) for prompt in varied for text in _varied(prompt.instruction)]
     rng.shuffle(others)
@@ -78,13 +80,14 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
         yield text
 
 
-def _formed(scene: Scene, text: str) -> list[str]:
-    """The text with a sentence on the form; where it has a common one, with that of this task's answers instead."""
-    known = forms(scene)
-    bare = without(text, known)
+def _formed(scene: Scene, prompt: Prompt) -> list[str]:
+    """The instruction with a sentence on the form; with that of this task's answers instead of a common one."""
+    text, (own, *_) = prompt.instruction, forms(scene)
+    bare = without(text, FORMS)
     if bare and bare != text:
-        return [] if known[0] in FORMS else [with_sentence(bare, known[0])]
-    return [] if says_form(text) or not text else [with_sentence(text, each) for each in wanted(scene).sentences]
+        return [] if own in FORMS else [with_sentence(bare, own)]
+    known = not text or says_form(f"{text} {prompt.format}")
+    return [] if known else [with_sentence(text, each) for each in wanted(scene).sentences]
 
 
 def _with_system(space: Space[Any], prompts: Sequence[Prompt]) -> list[Prompt]:

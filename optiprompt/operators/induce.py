@@ -16,8 +16,8 @@ class Induce(Prompted):
     """Shows inputs with their outputs and asks which instruction leads from one to the other.
 
     Half of the prompts draw their examples from those that the best candidate gets wrong. What is inferred says what
-    the outputs are, seldom that nothing else is written: a sentence on the form is added where one helps, and to half
-    of the instructions where that is not known yet.
+    the outputs are, seldom that nothing else is written: a sentence on the form is added where one helps, and to most
+    or half of the instructions where that is not known yet; a system message, where there may be one, to half.
     """
 
     name = "induce"

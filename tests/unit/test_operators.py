@@ -73,7 +73,7 @@ def test_each_works_alone_and_says_where_its_proposals_are_from(operator: str, t
     result = search(optimizer, tmp_path, operator)
     [proposed] = [trial for trial in result.trajectory.trials if trial.step == 1 and not trial.duplicate]
     # The best asks for nothing else, and so does what is induced.
-    assert proposed.text == "Name the opposite" + (". Answer with the output only." if operator == "induce" else "")
+    assert proposed.text == "Name the opposite" + (f". {ONE_WORD}" if operator == "induce" else "")
     assert proposed.proposal.source == operator
     assert proposed.score == 0.5
 
@@ -126,7 +126,7 @@ def test_a_small_model_continues_plain_text(tmp_path: Path) -> None:
         optimizer = Asked({".": 'Name the opposite."\nand so on'}, continues=True)
         result = search(optimizer, tmp_path / operator, operator)
         proposed = {trial.text for trial in result.trajectory if trial.step == 1}
-        forms = {"", f" {FORMS[0]}"} if operator == "induce" else {""}  # its sentence is given by chance
+        forms = {"", f" {ONE_WORD}"} if operator == "induce" else {""}  # its sentence is given by chance
         assert proposed <= {f"Name the opposite.{form}" for form in forms}, operator
         assert proposed, operator
         assert all(prompt.endswith('"') for prompt in optimizer.prompts)
@@ -153,7 +153,7 @@ def test_without_cleaning_only_the_form_asked_for_counts(cleaning: bool, tmp_pat
         Asked({".": "Here is an instruction: Name the opposite."}), tmp_path / "bare", "induce", cleaning=cleaning
     )
     read = {trial.text for trial in result.trajectory.trials if trial.step == 1 and trial.evaluation.status == "ok"}
-    assert read == ({f"Name the opposite. {FORMS[0]}"} if cleaning else set())
+    assert read == ({f"Name the opposite. {ONE_WORD}"} if cleaning else set())
     result = search(Asked({".": "<INS>antonym</INS>"}), tmp_path / "tagged", "induce", cleaning=cleaning)
     read = {trial.text for trial in result.trajectory.trials if trial.step == 1 and trial.evaluation.status == "ok"}
     assert read == (set() if cleaning else {"Antonym"})
