@@ -31,8 +31,7 @@ SENTENCES = (
 class Edit(Operator):
     """Takes a sentence out of one of the best candidates, or adds one on the form of the answer or on care.
 
-    A common sentence on the form gives way to one that is read off the right answers of this task.
-
+    A common sentence on the form gives way to what is read off the right answers of this task.
     Where candidates may have a system message, one that has none is given one.
 
     While nothing is right, what was induced from the examples may lack no more than the form, and is given it.
@@ -83,9 +82,9 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
 def _formed(scene: Scene, prompt: Prompt) -> list[str]:
     """The instruction with a sentence on the form; with that of this task's answers instead of a common one."""
     text, (own, *_) = prompt.instruction, forms(scene)
-    bare = without(text, FORMS)
-    if bare and bare != text:
-        return [] if own in FORMS else [with_sentence(bare, own)]
+    task = without(text, FORMS)
+    if task and task != text:
+        return [] if own in FORMS else [with_sentence(task, own)]
     known = not text or says_form(f"{text} {prompt.format}")
     return [] if known else [with_sentence(text, each) for each in wanted(scene).sentences]
 
