@@ -62,7 +62,9 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     induced = [bare(scene.task.space, trial) for trial in tried if trial.text and trial.proposal.source == "induce"]
     good = scene.parents(PARENTS)
     parents = [as_prompt(each.candidate.value) for each in good or induced if each.candidate]
-    formed = [replace(prompt, instruction=text) for prompt in parents for text in _formed(scene, prompt)]
+    best = parents[:1] if good else parents
+    formed = [replace(prompt, instruction=text) for prompt in best for text in _reformed(scene, prompt.instruction)]
+    formed += [replace(prompt, instruction=text) for prompt in parents for text in _formed(scene, prompt)]
     varied = parents if good else []
     others = [replace(prompt, instruction=text) for prompt in varied for text in _varied(prompt.instruction)]
     rng.shuffle(others)
@@ -79,12 +81,15 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
         yield text
 
 
+def _reformed(scene: Scene, text: str) -> list[str]:
+    """The instruction with the form of this task's answers in the place of a common sentence on it."""
+    task, own = without(text, FORMS), forms(scene)[0]
+    return [with_sentence(task, own)] if task and task != text and own not in FORMS else []
+
+
 def _formed(scene: Scene, prompt: Prompt) -> list[str]:
-    """The instruction with a sentence on the form; with that of this task's answers instead of a common one."""
-    text, (own, *_) = prompt.instruction, forms(scene)
-    task = without(text, FORMS)
-    if task and task != text:
-        return [] if own in FORMS else [with_sentence(task, own)]
+    """The instruction with a sentence on the form, where it has none."""
+    text = prompt.instruction
     known = not text or says_form(f"{text} {prompt.format}")
     return [] if known else [with_sentence(text, each) for each in wanted(scene).sentences]
 
