@@ -84,13 +84,13 @@ def optiprompt(job: Job) -> Found:
     return _search(job, searched(task, task.splits.train, task.splits.dev), op.Opro(), op.Scoring(cache=False))
 
 
-def with_structure(name: str) -> Callable[[Job], Found]:
+def with_structure(structure: Structure) -> Callable[[Job], Found]:
     """Our defaults, for prompts that may hold more than an instruction."""
 
     def search(job: Job) -> Found:
         task = prompt_task(job.name)
         task = searched(task, task.splits.train, task.splits.dev)
-        STRUCTURES[name].give(task)
+        structure.give(task)
         return _search(job, task, op.Opro(), op.Scoring(cache=False))
 
     return search
@@ -146,7 +146,7 @@ def _chosen(job: Job, texts: list[str]) -> Found:
 
 OWN: dict[str, Callable[[Job], Found]] = {
     "optiprompt": optiprompt,
-    **{name: with_structure(name) for name in STRUCTURES},
+    **{name: with_structure(structure) for name, structure in STRUCTURES.items()},
     "reference": reference,
     "human": written,
     "start": start,
