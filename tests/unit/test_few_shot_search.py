@@ -109,7 +109,7 @@ def test_written_texts_come_with_the_best_examples_and_are_listed_without_any(tm
         result = search(tmp_path / operator, task, Student(), optimizer, operator, steps=1)
         made = [trial.text for trial in result.trajectory if trial.step == 1]
         # What is induced is also tried with a sentence on the form of the answer.
-        forms = ["", " Answer with the output only."] if operator == "induce" else [""]
+        forms = ["", " Answer with a number only."] if operator == "induce" else [""]
         assert {text.partition("<example>")[0] for text in made} == {
             f"<instruction>Double it.{form}</instruction>" for form in forms
         }
