@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from optiprompt.errors import ParseError
 from optiprompt.operators._shape import shape
+from optiprompt.operators._texts import unled
 from optiprompt.operators.base import Scene
 from optiprompt.spaces.prompt import Prompt, Prompts, as_prompt, tagged
 
@@ -96,7 +97,8 @@ def wanted(scene: Scene) -> Wanted:
 
 def _tried(scene: Scene) -> list[Prompt]:
     trials = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
-    return [as_prompt(trial.candidate.value) for trial in trials if trial.candidate]
+    bodies = [unled(scene.task.space, trial).candidate for trial in trials]
+    return [as_prompt(each.value) for each in bodies if each]
 
 
 def finished(scene: Scene, text: str, chance: float) -> str:

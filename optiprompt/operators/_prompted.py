@@ -11,6 +11,7 @@ from optiprompt.backends.base import Message, Request
 from optiprompt.candidate import Outcome, Proposal, Trial, Usage
 from optiprompt.data.examples import Example
 from optiprompt.metaprompt import template
+from optiprompt.operators._lead import text_led
 from optiprompt.operators._texts import with_examples
 from optiprompt.operators.base import Heard, Operator, Scene
 from optiprompt.spaces.text import OPENING
@@ -33,8 +34,8 @@ class Prompted(Operator):
         """What the template is filled with for one proposal."""
 
     def finished(self, scene: Scene, texts: Sequence[str], rng: random.Random) -> Sequence[str]:
-        """What is proposed for the instructions in a reply."""
-        return texts
+        """What is proposed for the instructions in a reply: those with the lead to the question that the best has."""
+        return [text_led(scene, text, carried=True) for text in texts]
 
     async def propose(self, scene: Scene, count: int, rng: random.Random) -> list[Proposal]:
         """The proposals of `count` replies."""

@@ -1,6 +1,10 @@
-"""Operators that write texts leave the examples of a prompt alone: they do not show them, and keep the best ones."""
+"""Operators that write texts leave the rest of a prompt alone: they show neither its examples nor its lead.
+
+What is written gets those of the best candidate.
+"""
 
 import random
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -8,12 +12,15 @@ from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import ParseError
 from optiprompt.shots import drawn, showable
 from optiprompt.spaces.base import Space
-from optiprompt.spaces.prompt import Prompts, as_prompt, tagged
+from optiprompt.spaces.prompt import Prompt, Prompts, as_prompt, tagged
+from optiprompt.spaces.text import OPENING
 from optiprompt.tasks.base import Task
 from optiprompt.tasks.prompt import PromptTask
 from optiprompt.trajectory import Trajectory
 
 SHOWING = 0.75  # chance that a text is given examples while the best candidate shows none
+LEAD = "Input:"  # at the end of an instruction, before the question
+_LED = re.compile(rf"(?<=[.!?:。！？])\s*{LEAD}$")
 
 
 def bare(space: Space[Any], trial: Trial) -> Trial:
@@ -21,6 +28,23 @@ def bare(space: Space[Any], trial: Trial) -> Trial:
     if not _shows(space) or trial.candidate is None:
         return trial
     return replace(trial, candidate=space.of(replace(as_prompt(trial.candidate.value), shots=())))
+
+
+def body(text: str) -> str:
+    """The instruction without the lead to the question."""
+    return _LED.sub("", text)
+
+
+def unled(space: Space[Any], trial: Trial) -> Trial:
+    """The trial without the lead to the question."""
+    if trial.candidate is None or space.kind != "text" or space.tag == OPENING:
+        return trial
+    value = trial.candidate.value
+    prompt = as_prompt(value)
+    if (text := body(prompt.instruction)) == prompt.instruction:
+        return trial
+    changed = replace(prompt, instruction=text)
+    return replace(trial, candidate=space.of(changed if isinstance(value, Prompt) else text))
 
 
 def listed(task: Task, trajectory: Trajectory) -> Trajectory:

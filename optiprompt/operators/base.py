@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from optiprompt.backends.base import Backend, Reply, Request
 from optiprompt.candidate import Proposal, Trial
 from optiprompt.errors import BackendError, BudgetSpent, FatalBackendError
-from optiprompt.operators._texts import bare
+from optiprompt.operators._texts import bare, unled
 from optiprompt.opro_settings import OproSettings, Style
 from optiprompt.spaces.base import Space
 from optiprompt.tasks.base import Task
@@ -116,13 +116,14 @@ class Scene:
     def parents(self, most: int) -> list[Trial]:
         """The best scored candidates, best first, but for the empty text and those that got nothing right but by luck.
 
-        Where candidates show examples these are left out: each text comes once, with the best that it reached.
+        Examples that they show are left out, and the lead to the question: each text comes once, with the best that it
+        reached.
         """
         bounds = None if self.any_parent else self.task.bounds
         worst = bounds[self.task.direction == "minimize"] if bounds else None
         found: dict[str | None, Trial] = {}
         for trial in self.trajectory.ranked():
-            text = bare(self.task.space, trial)
+            text = unled(self.task.space, bare(self.task.space, trial))
             if text.text and (worst is None or abs(text.score - worst) > TOLD * (text.evaluation.stderr or 0)):
                 found.setdefault(text.key, text)
         return list(found.values())[:most]

@@ -10,7 +10,8 @@ from typing import Any
 from optiprompt.candidate import Proposal
 from optiprompt.errors import ParseError
 from optiprompt.operators._form import FORMS, SYSTEMS, forms, says_form, wanted, with_sentence, without
-from optiprompt.operators._texts import bare, with_examples
+from optiprompt.operators._lead import led
+from optiprompt.operators._texts import bare, unled, with_examples
 from optiprompt.operators.base import Operator, Scene
 from optiprompt.spaces.base import Space
 from optiprompt.spaces.prompt import Prompt, Prompts, as_prompt
@@ -31,6 +32,7 @@ SENTENCES = (
 class Edit(Operator):
     """Takes a sentence out of one of the best candidates, or adds one on the form of the answer or on care.
 
+    The best one is tried with and without a lead to the question (`Input:`).
     A common sentence on the form gives way to what is read off the right answers of this task.
     Where candidates may have a system message, one that has none is given one.
 
@@ -59,7 +61,8 @@ class Edit(Operator):
 def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     """Unseen texts; without a parent that has something right, no more than the form for what was induced."""
     tried = [*scene.trajectory.ranked(), *scene.trajectory.pruned]
-    induced = [bare(scene.task.space, trial) for trial in tried if trial.text and trial.proposal.source == "induce"]
+    space = scene.task.space
+    induced = [unled(space, bare(space, trial)) for trial in tried if trial.text and trial.proposal.source == "induce"]
     good = scene.parents(PARENTS)
     parents = [as_prompt(each.candidate.value) for each in good or induced if each.candidate]
     best = parents[:1] if good else parents
@@ -69,10 +72,11 @@ def _edits(scene: Scene, rng: random.Random) -> Iterator[str]:
     others = [replace(prompt, instruction=text) for prompt in varied for text in _varied(prompt.instruction)]
     rng.shuffle(others)
     seen = set[str]()
-    for prompt in [*formed, *_with_system(scene.task.space, varied), *others]:
+    leads = [led(scene, prompt) for prompt in [*formed, *varied[:1], *_with_system(space, varied), *others]]
+    for prompt in [*leads, *varied[:1]]:
         try:
             text = _shown(scene, prompt)
-            candidate = scene.task.space.candidate(text)
+            candidate = space.candidate(text)
         except ParseError:
             continue
         if candidate.key in seen or scene.trajectory.known(candidate.key) or scene.task.objection(candidate):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from optiprompt.data.examples import Example
 from optiprompt.operators._form import finished, with_system
+from optiprompt.operators._lead import text_led
 from optiprompt.operators._prompted import Prompted, failures, pair
 from optiprompt.operators.base import Scene
 from optiprompt.spaces.text import OPENING
@@ -17,7 +18,8 @@ class Induce(Prompted):
 
     Half of the prompts draw their examples from those that the best candidate gets wrong. What is inferred says what
     the outputs are, seldom that nothing else is written: a sentence on the form is added where one helps, and to most
-    or half of the instructions where that is not known yet; a system message, where there may be one, to half.
+    or half of the instructions where that is not known yet; a lead to the question (`Input:`) to all; a system message,
+    where there may be one, to half.
     """
 
     name = "induce"
@@ -39,10 +41,11 @@ class Induce(Prompted):
         return {"pairs": [pair(example) for example in chosen]}
 
     def finished(self, scene: Scene, texts: Sequence[str], rng: random.Random) -> Sequence[str]:
-        """With a sentence on the form, and a system message that asks for it, where they are wanted and not there."""
+        """With a sentence on the form, a lead to the question and a system message, where wanted and not there."""
         if scene.task.space.tag == OPENING:
             return texts
-        return [with_system(scene, finished(scene, text, rng.random()), rng.random()) for text in texts]
+        formed = [text_led(scene, finished(scene, text, rng.random())) for text in texts]
+        return [with_system(scene, text, rng.random()) for text in formed]
 
 
 def _once(examples: Sequence[Example]) -> list[Example]:

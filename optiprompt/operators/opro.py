@@ -10,6 +10,7 @@ from optiprompt.candidate import Proposal, Usage
 from optiprompt.errors import ParseError
 from optiprompt.grammar import JsonSchema
 from optiprompt.metaprompt import MetaPrompt
+from optiprompt.operators._lead import text_led
 from optiprompt.operators._texts import listed, with_examples
 from optiprompt.operators.base import Heard, Operator, Scene
 from optiprompt.spaces.base import Space
@@ -74,6 +75,7 @@ class Opro(Operator):
             texts = [text] if text is not None else []
         elif scene.settings.cleaning and not (text and space.tag == OPENING):
             texts = cleaning.instructions(reply.text if text is None or scene.style == "chat" else text, space.tag)
+            texts = [text_led(scene, each, carried=True) for each in texts]
         else:
             texts = [parse.polished(text)] if text is not None else []
         if not texts:

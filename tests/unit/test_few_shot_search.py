@@ -108,9 +108,9 @@ def test_written_texts_come_with_the_best_examples_and_are_listed_without_any(tm
         task, optimizer = doubles(4, ["Say it twice.", f"Double this.{shown}", f"Double this.{more}"]), Teacher()
         result = search(tmp_path / operator, task, Student(), optimizer, operator, steps=1)
         made = [trial.text for trial in result.trajectory if trial.step == 1]
-        # What is induced is also tried with a sentence on the form of the answer.
+        # What is induced is also tried with a sentence on the form of the answer, and with a lead to the question.
         forms = ["", " Answer with a number only."] if operator == "induce" else [""]
-        assert {text.partition("<example>")[0] for text in made} == {
+        assert {text.partition("<example>")[0].replace(" Input:</", "</") for text in made} == {
             f"<instruction>Double it.{form}</instruction>" for form in forms
         }
         for text in made:

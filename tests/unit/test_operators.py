@@ -11,6 +11,7 @@ from optiprompt.backends.base import Request
 from optiprompt.backends.scripted import Line, ScriptedBackend
 from optiprompt.errors import UsageError
 from optiprompt.operators._form import FORMS, SYSTEMS, says_form, with_sentence
+from optiprompt.operators._texts import LEAD, body
 from optiprompt.operators.edit import _varied
 from optiprompt.spaces.prompt import as_prompt
 
@@ -73,7 +74,7 @@ def test_each_works_alone_and_says_where_its_proposals_are_from(operator: str, t
     result = search(optimizer, tmp_path, operator)
     [proposed] = [trial for trial in result.trajectory.trials if trial.step == 1 and not trial.duplicate]
     # The best asks for nothing else, and so does what is induced.
-    assert proposed.text == "Name the opposite" + (f". {ONE_WORD}" if operator == "induce" else "")
+    assert proposed.text == "Name the opposite" + (f". {ONE_WORD} {LEAD}" if operator == "induce" else "")
     assert proposed.proposal.source == operator
     assert proposed.score == 0.5
 
@@ -126,7 +127,8 @@ def test_a_small_model_continues_plain_text(tmp_path: Path) -> None:
         optimizer = Asked({".": 'Name the opposite."\nand so on'}, continues=True)
         result = search(optimizer, tmp_path / operator, operator)
         proposed = {trial.text for trial in result.trajectory if trial.step == 1}
-        forms = {"", f" {ONE_WORD}"} if operator == "induce" else {""}  # its sentence is given by chance
+        # Its sentence is given by chance.
+        forms = {f" {LEAD}", f" {ONE_WORD} {LEAD}"} if operator == "induce" else {""}
         assert proposed <= {f"Name the opposite.{form}" for form in forms}, operator
         assert proposed, operator
         assert all(prompt.endswith('"') for prompt in optimizer.prompts)
@@ -153,7 +155,7 @@ def test_without_cleaning_only_the_form_asked_for_counts(cleaning: bool, tmp_pat
         Asked({".": "Here is an instruction: Name the opposite."}), tmp_path / "bare", "induce", cleaning=cleaning
     )
     read = {trial.text for trial in result.trajectory.trials if trial.step == 1 and trial.evaluation.status == "ok"}
-    assert read == ({f"Name the opposite. {ONE_WORD}"} if cleaning else set())
+    assert read == ({f"Name the opposite. {ONE_WORD} {LEAD}"} if cleaning else set())
     result = search(Asked({".": "<INS>antonym</INS>"}), tmp_path / "tagged", "induce", cleaning=cleaning)
     read = {trial.text for trial in result.trajectory.trials if trial.step == 1 and trial.evaluation.status == "ok"}
     assert read == (set() if cleaning else {"Antonym"})
@@ -235,7 +237,7 @@ def test_an_edit_adds_a_system_message_where_there_may_be_one(tmp_path: Path) ->
     algorithm = op.Opro(operators="edit", proposals=4)
     result = op.optimize(task, optimizer=Asked({}), scorer=scorer(), algorithm=algorithm, steps=1, run_dir=tmp_path)
     made = [as_prompt(trial.candidate.value) for trial in result.trajectory if trial.step and trial.candidate]
-    assert [each.system for each in made if each.instruction == GOOD] == list(SYSTEMS)
+    assert [each.system for each in made if body(each.instruction) == GOOD] == ["", *SYSTEMS]
 
 
 def test_half_of_what_is_induced_has_a_system_message_where_there_may_be_one(tmp_path: Path) -> None:
@@ -253,7 +255,7 @@ def test_the_form_of_these_answers_takes_the_place_of_a_common_one(tmp_path: Pat
     task = op.PromptTask("opposites", op.Splits(EXAMPLES), op.graders.exact(), start=["Answer.", f"{GOOD} {FORMS[1]}"])
     algorithm = op.Opro(operators="edit", proposals=1)
     result = op.optimize(task, optimizer=Asked({}), scorer=scorer(), algorithm=algorithm, steps=1, run_dir=tmp_path)
-    assert [trial.text for trial in result.trajectory if trial.step] == [f"{GOOD} {ONE_WORD}"]
+    assert [trial.text for trial in result.trajectory if trial.step] == [f"{GOOD} {ONE_WORD} {LEAD}"]
 
 
 def test_a_prompt_without_an_instruction_is_given_a_sentence_and_no_full_stop(tmp_path: Path) -> None:
@@ -289,7 +291,7 @@ def test_while_nothing_is_right_what_was_induced_is_given_a_form_and_the_start_i
     )
     made = [trial.text for trial in result.trajectory if trial.proposal.source == "edit"]
     assert made
-    assert all(text.startswith("Name a") and text.endswith((FORMS[0], ONE_WORD)) for text in made)
+    assert all(text.startswith("Name a") and body(text).endswith((FORMS[0], ONE_WORD)) for text in made)
 
 
 def test_while_nothing_is_known_of_the_form_most_of_what_is_induced_asks_for_it(tmp_path: Path) -> None:
@@ -297,7 +299,7 @@ def test_while_nothing_is_known_of_the_form_most_of_what_is_induced_asks_for_it(
     task = op.PromptTask("opposites", op.Splits(EXAMPLES, (), ()), op.graders.exact(), start=["Answer."])
     algorithm = op.Opro(operators="induce", proposals=8)
     result = op.optimize(task, optimizer=optimizer, scorer=scorer(), algorithm=algorithm, steps=1, run_dir=tmp_path)
-    made = {trial.text for trial in result.trajectory if trial.proposal.source == "induce"}
+    made = {body(trial.text) for trial in result.trajectory if trial.proposal.source == "induce"}
     assert made == {"Name a fruit.", f"Name a fruit. {FORMS[0]}", f"Name a fruit. {ONE_WORD}"}
 
 
